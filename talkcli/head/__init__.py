@@ -1,0 +1,8 @@
+"""The package's own head: a mesh with named regions, a rig that poses it, and people to be."""
+
+from __future__ import annotations
+
+from talkcli.head.controls import ARKIT, CONTROLS, EXTRAS
+from talkcli.head.head import Head, load_head
+
+__all__ = ["ARKIT", "CONTROLS", "EXTRAS", "Head", "load_head"]
