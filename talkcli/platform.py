@@ -1,0 +1,68 @@
+"""What this machine has, and the guard that lets torchaudio live beside a CPU-only torch.
+
+Every published x86-64 wheel of torchaudio 2.11 links CUDA's libraries, so beside a CPU build of torch its compiled
+extension cannot load, and `import torchaudio` (which transformers does too) fails. The guard stands in for that
+extension alone: resampling, mel spectrograms and filters are plain torch and need none of it.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+_EXTENSION = "torchaudio._extension"
+_CUDA_LIBRARY = "libc10_cuda.so"
+
+
+class _CpuTorchaudio:
+    """Finds torchaudio's extension module, and only where its compiled form cannot load beside this torch."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != _EXTENSION or not path or torch_has_cuda() or not _links_cuda(Path(path[0])):
+            return None
+        # a loader by its two methods: deriving from importlib.abc.Loader would cost every start 20 ms
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)  # type: ignore[arg-type]
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        """None: an ordinary, empty module will do."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__dict__.update(
+            _IS_TORCHAUDIO_EXT_AVAILABLE=False, _IS_ALIGN_AVAILABLE=False, fail_if_no_align=_unavailable
+        )
+
+
+def guard_torchaudio() -> None:
+    """From now on torchaudio imports beside a CPU-only torch, without its compiled functions; costs nothing till then."""
+    if not any(isinstance(finder, _CpuTorchaudio) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _CpuTorchaudio())
+
+
+def torch_has_cuda() -> bool:
+    """Whether the installed torch is a CUDA build; tells without importing it."""
+    spec = importlib.util.find_spec("torch")
+    return bool(spec and spec.origin and (Path(spec.origin).parent / "lib" / _CUDA_LIBRARY).exists())
+
+
+def _links_cuda(torchaudio: Path) -> bool:
+    """Whether torchaudio's compiled library, in this package folder, needs CUDA's."""
+    try:
+        return _CUDA_LIBRARY.encode() in (torchaudio / "lib" / "libtorchaudio.abi3.so").read_bytes()
+    except OSError:
+        return False
+
+
+def _unavailable(function: Callable[..., Any]) -> Callable[..., NoReturn]:
+    """In place of a compiled function: says why it cannot be called."""
+
+    def stub(*_arguments: Any, **_options: Any) -> NoReturn:
+        raise RuntimeError(f"torchaudio's {function.__name__} is compiled for CUDA and this torch is a CPU build")
+
+    return stub
