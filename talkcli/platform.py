@@ -40,7 +40,7 @@ class _CpuTorchaudio:
 
 
 def guard_torchaudio() -> None:
-    """From now on torchaudio imports beside a CPU-only torch, without its compiled functions; costs nothing till then."""
+    """From now on torchaudio imports beside a CPU-only torch, less its compiled functions; costs nothing till then."""
     if not any(isinstance(finder, _CpuTorchaudio) for finder in sys.meta_path):
         sys.meta_path.insert(0, _CpuTorchaudio())
 

@@ -118,7 +118,7 @@ def test_a_wrong_file_is_told_by_its_name_and_key(tmp_path: Path, text: str, sen
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(TalkError, match="cannot read the config .*No such file"):
+    with pytest.raises(TalkError, match=r"cannot read the config .*No such file"):
         config.load(Run, tmp_path / "none.toml")
 
 
