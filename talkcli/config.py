@@ -19,16 +19,20 @@ from talkcli.errors import TalkError
 T = TypeVar("T")
 
 
-def load(kind: type[T], path: Path | None = None, overrides: Sequence[str] = ()) -> T:
-    """A config of this kind: its defaults, changed by a TOML file, changed by "dotted.key=value" overrides.
+def load(kind: type[T], path: Path | None = None, overrides: Sequence[str] = (), *, preset: Path | None = None) -> T:
+    """A config of this kind: its defaults, changed by a preset, by a TOML file, by "dotted.key=value" overrides.
 
     Raises:
-        TalkError: the file cannot be read, or a key or value in either does not fit.
+        TalkError: a file cannot be read, or a key or value does not fit.
     """
-    data = read_toml(path) if path else {}
+    config = kind()
+    for file in (preset, path):
+        if file:
+            config = from_dict(kind, read_toml(file), str(file), config)
+    data: dict[str, Any] = {}
     for override in overrides:
         _override(kind, data, override)
-    return from_dict(kind, data, str(path) if path else "config")
+    return from_dict(kind, data, "--set", config)
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -36,9 +40,9 @@ def to_dict(config: Any) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
-def from_dict(kind: type[T], data: Mapping[str, Any], where: str = "config") -> T:
-    """The config of this kind whose keys differ from the defaults as data tells; where names the source in errors."""
-    built: T = _build(kind, data, where, "")
+def from_dict(kind: type[T], data: Mapping[str, Any], where: str = "config", base: T | None = None) -> T:
+    """The config whose keys differ from base (or from the defaults) as data tells; where names the source in errors."""
+    built: T = _build(kind, data, where, "", base)
     return built
 
 

@@ -51,6 +51,13 @@ def test_a_file_changes_the_defaults_and_overrides_change_the_file(tmp_path: Pat
     assert isinstance(loaded.optim.lr, float)
 
 
+def test_a_file_changes_a_preset_key_by_key(tmp_path: Path) -> None:
+    preset, path = tmp_path / "preset.toml", tmp_path / "run.toml"
+    preset.write_text("steps = 5\n[optim]\nschedule = 'cosine'\nlr = 1.0\n")
+    path.write_text("[optim]\nlr = 2.0\n")
+    assert config.load(Run, path, preset=preset) == Run(steps=5, optim=Optim(lr=2.0, schedule="cosine"))
+
+
 def test_a_table_keeps_what_its_owner_set_beside_the_keys_it_changes() -> None:
     assert config.load(Run, None, ["optim.schedule=cosine"]).optim == Optim(lr=3e-4, schedule="cosine")
 
@@ -124,8 +131,8 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_a_key_without_default_must_be_given() -> None:
     with pytest.raises(TalkError, match=r"config: 'encoder' \(text\) is missing"):
-        config.load(Needs)
-    assert config.load(Needs, None, ["encoder=tiny"]) == Needs(encoder="tiny")
+        config.from_dict(Needs, {})
+    assert config.from_dict(Needs, {"encoder": "tiny"}) == Needs(encoder="tiny")
 
 
 finite = st.floats(allow_nan=False)
