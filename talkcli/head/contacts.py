@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.clip import Floats, Ints
+from talkcli.clip import Floats, Ints, LipContact
 from talkcli.head.controls import CONTROLS
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -55,6 +55,24 @@ class Jaw:
         vertices[:, self.vertices, 1:] = part
 
 
+def contact_of(arrays: Arrays, shapes: Floats) -> LipContact:
+    """The lips' facing vertices, and mouthClose and mouthRollLower of shapes (C, V, 3) as what closes and bites."""
+    upper, lower, column = arrays["lip_pairs"].astype(np.int32).T  # (L, 3)
+    marks = dict(zip(arrays["landmark_names"].tolist(), arrays["landmark_indices"].tolist(), strict=True))
+    close = shapes[CONTROLS.index("mouthClose")]  # (V, 3)
+    taken = close[marks["lip_inner_lower"], 1] - close[marks["lip_inner_upper"], 1]  # metres at weight 1
+    return LipContact(
+        upper=upper,
+        lower=lower,
+        column=column,
+        weight=arrays["lip_pair_weights"].astype(np.float32),
+        inner=arrays["lip_pair_inner"].astype(bool),
+        gap=float(arrays["lip_gap"]),
+        closing=close / taken,
+        biting=shapes[CONTROLS.index("mouthRollLower")],
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Lips:
     """Facing vertices of the lips, in columns; the contact pair of a column drives the others."""
@@ -68,12 +86,10 @@ class Lips:
     gap: float  # metres between lips that touch
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays) -> Lips:
-        pairs = arrays["lip_pairs"]  # (L, 3)
-        vertices, place = np.unique(pairs[:, :2], return_inverse=True)
-        upper, lower = place.reshape(-1, 2).T.astype(np.int32)
-        weight, inner = arrays["lip_pair_weights"], arrays["lip_pair_inner"]
-        return cls(vertices, upper, lower, pairs[:, 2], weight, inner.astype(bool), float(arrays["lip_gap"]))
+    def of(cls, contact: LipContact) -> Lips:
+        vertices, place = np.unique([contact.upper, contact.lower], return_inverse=True)
+        upper, lower = place.reshape(2, -1).astype(np.int32)
+        return cls(vertices, upper, lower, contact.column, contact.weight, contact.inner, contact.gap)
 
     def touch(self, vertices: Floats, seal: Floats) -> None:
         """Part crossed lips, in place, and close by seal (T,) what gap is left: 1 leaves one line."""

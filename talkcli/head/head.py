@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.clip import Floats, LipContact, Topology, Track
+from talkcli.clip import Floats, Topology, Track
 from talkcli.head.controls import CONTROLS
 from talkcli.head.rig import Rig
 
@@ -90,11 +90,12 @@ def read_head(path: Path) -> Head:
     """A head from the file that tools/head writes."""
     with np.load(path, allow_pickle=False) as data:
         arrays = {name: data[name] for name in data.files}
+    rig = Rig.from_arrays(arrays)
     return Head(
         template=arrays["vertices"],
-        topology=_topology(arrays),
+        topology=_topology(arrays, rig),
         subjects=_names(arrays, "subject_names"),
-        rig=Rig.from_arrays(arrays),
+        rig=rig,
         identity_names=_names(arrays, "identity_names"),
         subject_parameters=arrays["subject_parameters"],
         _identity=arrays["identity_deltas"].astype(np.float32) * arrays["identity_unit"],
@@ -106,16 +107,16 @@ def _names(arrays: Arrays, key: str) -> tuple[str, ...]:
     return tuple(str(name) for name in arrays[key])
 
 
-def _topology(arrays: Arrays) -> Topology:
-    pairs = arrays["lip_pairs"].astype(np.int32)  # (L, 3) upper, lower, the column's contact pair
-    landmarks = arrays["landmark_indices"].astype(int).tolist()
+def _topology(arrays: Arrays, rig: Rig) -> Topology:
+    indices = arrays["landmark_indices"].astype(int).tolist()
+    landmarks = dict(zip(_names(arrays, "landmark_names"), indices, strict=True))
     return Topology(
         name="talk-head",
         vertices=len(arrays["vertices"]),
         faces=arrays["faces"].astype(np.int32),
         regions={key[7:]: value.astype(np.int32) for key, value in arrays.items() if key.startswith("region_")},
-        landmarks=dict(zip(_names(arrays, "landmark_names"), landmarks, strict=True)),
-        contact=LipContact(pairs[:, 0], pairs[:, 1], pairs[:, 2], arrays["lip_pair_weights"].astype(np.float32)),
+        landmarks=landmarks,
+        contact=rig.contact,
         colors=arrays["subject_colors"][0].astype(np.uint8),
         part_names=_names(arrays, "part_names"),
         part_ids=arrays["part_ids"].astype(np.uint8),

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.clip import Floats
-from talkcli.head.contacts import Eye, Jaw, Lips, smooth
+from talkcli.clip import Floats, LipContact
+from talkcli.head.contacts import Eye, Jaw, Lips, contact_of, smooth
 from talkcli.head.controls import CONTROLS
 
 CHUNK = 32  # frames posed at a time, so that what they touch stays in the cache
@@ -47,6 +47,7 @@ class Rig:
     linear: Basis
     close: Basis
     jaw: Jaw
+    contact: LipContact
     lips: Lips
     eyes: tuple[Eye, Eye]
 
@@ -58,12 +59,14 @@ class Rig:
             raise ValueError("the head's file has other controls than the program")
         shapes = _dense(arrays)  # (C, V, 3)
         linear = np.array([i for i, name in enumerate(CONTROLS) if name not in HINGED])
+        contact = contact_of(arrays, shapes)
         return cls(
             shapes=shapes,
             linear=Basis.of(shapes, linear),
             close=Basis.of(shapes, np.array([CONTROLS.index("mouthClose")])),
             jaw=Jaw.from_arrays(arrays),
-            lips=Lips.from_arrays(arrays),
+            contact=contact,
+            lips=Lips.of(contact),
             eyes=(Eye.from_arrays(arrays, "Left"), Eye.from_arrays(arrays, "Right")),
         )
 

@@ -1,0 +1,165 @@
+"""What every method is: a module that hears speech, gives vertices, and names its losses; numpy ends here.
+
+Shape letters: B clips, T frames, V vertices, S samples, A encoder steps, D width, K basis coefficients, N subjects.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from talkcli.audio.posteriors import phone_posteriors
+from talkcli.clip import Audio, CorpusInfo
+from talkcli.errors import TalkError
+
+RATE = 16000  # samples a second that every encoder hears
+
+
+def pick_device(name: str) -> torch.device:
+    """auto: a GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise TalkError(f"the device '{name}' is not here: choose auto, cpu or cuda") from error
+    return device
+
+
+class _Tensors:
+    """A dataclass of tensors that moves between devices as one."""
+
+    def to(self, device: torch.device) -> Self:
+        moved: dict[str, Any] = {}
+        for item in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            value = getattr(self, item.name)
+            moved[item.name] = value.to(device) if isinstance(value, Tensor | _Tensors) else value
+        return replace(self, **moved)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True, eq=False)
+class Speech(_Tensors):
+    """What a model hears: samples (B, S) at 16 kHz, the number that count (B,), and, where the encoder asks for them,
+    phone log-posteriors (B, P, 42) at 100 Hz, row i centred at i * 10 ms."""
+
+    samples: Tensor
+    lengths: Tensor
+    posteriors: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(_Tensors):
+    """Clips to learn from, padded to the longest.
+
+    motion (B, T, K) are target displacements in the model's output basis (for the basis "none" K is 3 V and they are the
+    displacements themselves); frames (B,) count; outside (B,) is the mean square, per vertex coordinate and frame, of what
+    the basis cannot hold. phones (B, A) are phone numbers at the encoder's rate, -1 where none is known; contacts
+    (B, A, 2) say where the lips meet and where the lower lip meets the teeth.
+    """
+
+    speech: Speech
+    motion: Tensor
+    frames: Tensor
+    outside: Tensor
+    template: Tensor  # (B, V, 3)
+    style: Tensor  # (B, N)
+    phones: Tensor  # (B, A) int64
+    contacts: Tensor  # (B, A, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """vertices (B, T, V, 3) and, from encoders that have the heads, phone logits (B, A, 40) and contact logits
+    (B, A, 2: lips meet, lower lip meets teeth), rate steps a second."""
+
+    vertices: Tensor
+    phone_logits: Tensor | None = None
+    contact_logits: Tensor | None = None
+    rate: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A prediction in numpy, without the batch: vertices (T, V, 3), and the heads' answers as probabilities."""
+
+    vertices: NDArray[np.float32]
+    phone_probabilities: NDArray[np.float32] | None  # (A, 40)
+    contact_probabilities: NDArray[np.float32] | None  # (A, 2)
+    rate: float
+
+
+class Learner(Protocol):
+    """What the training loop trains: a module that names its losses."""
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]: ...
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...
+    def train(self, mode: bool = True) -> Any: ...
+    def to(self, device: torch.device) -> Any: ...
+
+
+Pretrain = Callable[[str, Learner], None]  # trains a named part of a model before the model
+
+
+class TalkModel(nn.Module, ABC):
+    """A method: its Config's defaults are the paper's; losses() for training, predict() for use."""
+
+    Config: ClassVar[type]
+    config: Any
+    corpus: CorpusInfo
+    wants_posteriors: bool = False
+    label_rate: float  # labels a second that losses() expects in a batch
+    training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of the weights that predict() does not need
+
+    def begin_training(self, pretrain: Pretrain) -> None:
+        """Build the parts that only training needs; pretrain(name, part) trains one first."""
+
+    @abstractmethod
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Named, weighted terms; the training loop adds them up."""
+
+    @abstractmethod
+    def predict(self, speech: Speech, template: Tensor, style: Tensor, frames: int) -> Prediction:
+        """Vertices for speech; template (B, V, 3), style (B, N)."""
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def fps(self) -> float:
+        return self.corpus.fps
+
+    def hear(self, samples: NDArray[np.float32]) -> Speech:
+        """One clip's samples (S,) at 16 kHz as the model wants them, batch of one."""
+        posteriors = torch.from_numpy(phone_posteriors(samples))[None] if self.wants_posteriors else None
+        tensor = torch.from_numpy(np.ascontiguousarray(samples))[None]
+        return Speech(tensor, torch.tensor([len(samples)]), posteriors).to(self.device)
+
+    @torch.inference_mode()
+    def animate(self, audio: Audio, template: NDArray[np.float32], style: NDArray[np.float32]) -> Motion:
+        """Motion at the corpus' own frame rate for one stretch of 16 kHz speech; template (V, 3), style (N,)."""
+        self.eval()
+        frames = max(1, round(audio.seconds * self.fps))
+        predicted = self.predict(
+            self.hear(audio.samples),
+            torch.from_numpy(template)[None].to(self.device),
+            torch.from_numpy(style)[None].to(self.device),
+            frames,
+        )
+        phones, contacts = predicted.phone_logits, predicted.contact_logits
+        return Motion(
+            vertices=predicted.vertices[0].float().cpu().numpy(),
+            phone_probabilities=None if phones is None else phones[0].float().softmax(-1).cpu().numpy(),
+            contact_probabilities=None if contacts is None else contacts[0].float().sigmoid().cpu().numpy(),
+            rate=predicted.rate,
+        )

@@ -1,0 +1,157 @@
+"""One file that animate needs and nothing beside it: weights, config and what the model knows of its corpus.
+
+Format 1 is a safetensors file whose metadata holds one JSON text under "talk". A corpus on the packaged head is kept by
+the head's name; any other brings its triangles, regions and templates along as tensors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+import talkcli
+from talkcli import config as configs
+from talkcli.clip import CorpusInfo, Topology
+from talkcli.errors import TalkError
+from talkcli.head import load_head
+from talkcli.models import METHODS, method_class
+from talkcli.models.base import TalkModel
+
+FORMAT = 1
+SHIPPED = Path(__file__).parents[1] / "resources" / "models"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A model ready to use, its name, the template of each subject it knows, and how it was made."""
+
+    model: TalkModel
+    name: str
+    method: str
+    templates: Mapping[str, NDArray[np.float32]]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(
+    path: Path,
+    model: TalkModel,
+    method: str,
+    templates: Mapping[str, NDArray[np.float32]],
+    provenance: Mapping[str, Any],
+    weights: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write a checkpoint beside path and rename it; weights, if given, stand in for the model's own."""
+    tensors = {
+        f"model.{name}": tensor.detach().cpu().contiguous()
+        for name, tensor in (weights or model.state_dict()).items()
+        if not name.startswith(model.training_only)
+    }
+    corpus = model.corpus
+    told: dict[str, Any] = {
+        "format": FORMAT,
+        "version": talkcli.__version__,
+        "method": method,
+        "config": configs.to_dict(model.config),
+        "corpus": {
+            "name": corpus.name,
+            "topology": corpus.topology.name,
+            "fps": corpus.fps,
+            "subjects": list(corpus.subjects),
+            "unit": corpus.unit,
+        },
+        "provenance": dict(provenance),
+    }
+    if corpus.topology.name != load_head().topology.name:
+        tensors |= _topology_tensors(corpus.topology)
+        tensors |= {f"template.{name}": torch.from_numpy(np.ascontiguousarray(t)) for name, t in templates.items()}
+        told["corpus"]["landmarks"] = dict(corpus.topology.landmarks)
+        told["corpus"]["vertices"] = corpus.topology.vertices
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(tensors, beside, {"talk": json.dumps(told)})
+    beside.replace(path)
+
+
+def _topology_tensors(topology: Topology) -> dict[str, Tensor]:
+    found = {"topology.faces": torch.from_numpy(np.ascontiguousarray(topology.faces))}
+    for name, region in topology.regions.items():
+        found[f"topology.region.{name}"] = torch.from_numpy(np.ascontiguousarray(region))
+    return found
+
+
+def find_checkpoint(model: str) -> Path:
+    """The file that a name, a run's folder or a path means."""
+    shipped = SHIPPED / f"{model}.safetensors"
+    if "/" not in model and shipped.is_file():
+        return shipped
+    path = Path(model)
+    if path.is_dir():
+        for name in ("best.safetensors", "last.safetensors"):
+            if (path / name).is_file():
+                return path / name
+        raise TalkError(f"{model} holds no best.safetensors or last.safetensors: is it a folder made by 'talk train'?")
+    if path.is_file():
+        return path
+    raise TalkError(f"no model '{model}': give a run's folder, a checkpoint, or one of: {', '.join(shipped_models())}")
+
+
+def shipped_models() -> list[str]:
+    """The names of the models in the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+
+
+def load_checkpoint(model: str, device: torch.device | None = None) -> Checkpoint:
+    """The model that a name, a run's folder or a checkpoint file means, in evaluation mode."""
+    path = find_checkpoint(model)
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = json.loads((file.metadata() or {})["talk"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise TalkError(f"{path} is not a checkpoint of talk: {error}") from error
+    if told.get("format") != FORMAT:
+        raise TalkError(f"{path} has checkpoint format {told.get('format')}; this version reads {FORMAT}: update talk")
+    try:
+        corpus, templates = _corpus(told["corpus"], tensors)
+        made = method_class(told["method"])
+        built = made(configs.from_dict(made.Config, told["config"], str(path)), corpus)
+        weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+        built.load_state_dict(weights, assign=True)
+    except (KeyError, RuntimeError) as error:
+        raise TalkError(f"{path} is damaged or was made by another version: {str(error).splitlines()[0]}") from error
+    built.eval().requires_grad_(False)
+    if device is not None:
+        built.to(device)
+    name = path.stem if path.parent == SHIPPED else (path.parent.name if path.stem in ("best", "last") else path.stem)
+    return Checkpoint(built, name, told["method"], templates, told.get("provenance", {}))
+
+
+def _corpus(told: dict[str, Any], tensors: Mapping[str, Tensor]) -> tuple[CorpusInfo, dict[str, NDArray[np.float32]]]:
+    head = load_head()
+    if told["topology"] == head.topology.name:
+        topology = head.topology
+        templates = {name: head.subject_template(name) for name in head.subjects}
+    else:
+        start = "topology.region."
+        regions = {n.removeprefix(start): t.numpy() for n, t in tensors.items() if n.startswith(start)}
+        topology = Topology(
+            told["topology"], told["vertices"], tensors["topology.faces"].numpy(), regions, told["landmarks"]
+        )
+        start = "template."
+        templates = {n.removeprefix(start): t.numpy() for n, t in tensors.items() if n.startswith(start)}
+    info = CorpusInfo(told["name"], topology, told["fps"], tuple(told["subjects"]), told["unit"])
+    return info, templates
+
+
+__all__ = ["METHODS", "Checkpoint", "find_checkpoint", "load_checkpoint", "save_checkpoint", "shipped_models"]

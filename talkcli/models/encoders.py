@@ -1,0 +1,190 @@
+"""Speech encoders: samples in, features in even steps out.
+
+Shape letters: B clips, S samples, A encoder steps, D width, M mel bands, P posterior steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from talkcli.errors import TalkError
+from talkcli.models.base import RATE, Speech
+from talkcli.models.layers import ChannelNorm, DilatedBlock, length_mask
+from talkcli.phones import PHONES
+
+HOP = 160  # samples from one mel column to the next: 100 Hz, the posteriors' rate
+POSTERIORS = 42
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """features (B, A, D); phone logits (B, A, 40) and contact logits (B, A, 2) from encoders that have those heads."""
+
+    features: Tensor
+    phone_logits: Tensor | None = None
+    contact_logits: Tensor | None = None
+
+
+class Encoder(Protocol):
+    """What a method needs to know of an encoder."""
+
+    width: int
+    rate: float
+    wants_posteriors: bool
+
+    def __call__(self, speech: Speech) -> Heard: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyConfig:
+    """The small encoder, trained from scratch with the method. None of it comes from a paper."""
+
+    width: int = 256
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)  # +-1.2 s of sound at 50 Hz
+    recurrent: bool = True  # a bidirectional GRU above the convolutions: the rest of the word
+    dropout: float = 0.1
+    mask_bands: int = 12  # widest of two mel bands hidden in training, of 80
+    mask_steps: int = 12  # longest of two stretches hidden in training, at 100 Hz
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubConfig:
+    """A pretrained encoder of Hugging Face's kind."""
+
+    source: str = "jonatasgrosman/wav2vec2-large-xlsr-53-english"  # SelfTalk, released code; a local folder serves too
+    freeze_convolutions: bool = True  # FaceFormer and SelfTalk train all but the convolutional front
+
+
+class LogMel(nn.Module):
+    """80 log-mel bands at 100 Hz, less their mean over the frames that carry sound."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from torchaudio.transforms import MelSpectrogram
+
+        self.spectrum = MelSpectrogram(RATE, n_fft=512, win_length=400, hop_length=HOP, n_mels=80, f_min=40.0, f_max=7600.0)
+
+    def forward(self, samples: Tensor, lengths: Tensor) -> Tensor:
+        with torch.autocast(samples.device.type, enabled=False):
+            log = (self.spectrum(samples.float()) + 1e-4).log()  # (B, M, P)
+        inside = length_mask(lengths // HOP + 1, log.shape[2])[:, None]  # (B, 1, P)
+        loudness = log.mean(1, keepdim=True).masked_fill(~inside, -1e4)  # (B, 1, P)
+        loud = loudness > loudness.amax(2, keepdim=True) - 5.0  # about 22 dB below the loudest
+        mean = (log * loud).sum(2, keepdim=True) / loud.sum(2, keepdim=True).clamp(min=1)  # (B, M, 1)
+        normal: Tensor = ((log - mean) * 0.3).clamp(-4, 4) * inside
+        return normal
+
+
+class Tiny(nn.Module):
+    """Log-mel and phone log-posteriors through dilated convolutions and a GRU to 50 steps a second, with a phone head
+    and a contact head."""
+
+    rate = 50.0
+    wants_posteriors = True
+
+    def __init__(self, config: TinyConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.width = config.width
+        self.mel = LogMel()
+        self.front = nn.Sequential(
+            nn.Conv1d(80 + POSTERIORS, config.width, 5, padding=2),
+            nn.GELU(),
+            ChannelNorm(config.width),
+            nn.Conv1d(config.width, config.width, 4, stride=2, padding=1),
+            nn.GELU(),
+        )
+        self.blocks = nn.Sequential(*[DilatedBlock(config.width, d, config.dropout) for d in config.dilations])
+        self.norm = ChannelNorm(config.width)
+        self.recurrent = (
+            nn.GRU(config.width, config.width // 2, batch_first=True, bidirectional=True) if config.recurrent else None
+        )
+        self.drop = nn.Dropout(config.dropout)
+        self.to_phones = nn.Linear(config.width, len(PHONES))
+        self.to_contacts = nn.Linear(config.width, 2)
+
+    def forward(self, speech: Speech) -> Heard:
+        if speech.posteriors is None:
+            raise ValueError("the tiny encoder needs phone posteriors")
+        mel = self.mel(speech.samples, speech.lengths)  # (B, 80, P)
+        posteriors = (speech.posteriors.to(mel.dtype) * 0.2 + 1.0).clamp(-3, 1).transpose(1, 2)  # (B, 42, P)
+        steps = min(mel.shape[2], posteriors.shape[2])
+        inside = length_mask(speech.lengths // HOP + 1, steps)[:, None]
+        heard = torch.cat([mel[:, :, :steps], posteriors[:, :, :steps] * inside], 1)
+        if self.training:
+            heard = self._mask(heard)
+        if steps % 2:
+            heard = nn.functional.pad(heard, (0, 1), mode="replicate")
+        hidden = self.blocks(self.front(heard))  # (B, D, A)
+        hidden = self.norm(hidden).transpose(1, 2)  # (B, A, D)
+        if self.recurrent is not None:
+            with torch.autocast(hidden.device.type, enabled=False):
+                hidden = hidden.float() + self.recurrent(self.drop(hidden.float()))[0]
+        features = self.drop(hidden)
+        return Heard(features, self.to_phones(features), self.to_contacts(features))
+
+    def _mask(self, heard: Tensor) -> Tensor:
+        """Hide two mel bands and two stretches of time in each clip (after SpecAugment, Park et al. 2019)."""
+        clips, _, steps = heard.shape
+        keep = torch.ones_like(heard)
+        band = torch.arange(heard.shape[1], device=heard.device)[None]  # (1, M + 42)
+        time = torch.arange(steps, device=heard.device)[None]  # (1, P)
+        for _ in range(2):
+            low, wide = _spans(clips, 80, self.config.mask_bands, heard.device)
+            keep = keep * ~((band >= low) & (band < low + wide))[:, :, None]
+            first, long = _spans(clips, steps, self.config.mask_steps, heard.device)
+            keep = keep * ~((time >= first) & (time < first + long))[:, None, :]
+        return heard * keep
+
+
+def _spans(clips: int, total: int, longest: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Random starts and lengths (B, 1)."""
+    length = (torch.rand(clips, 1) * (longest + 1)).floor()
+    start = (torch.rand(clips, 1) * (total - length)).floor()
+    return start.to(device), length.to(device)
+
+
+class Hub(nn.Module):
+    """wav2vec2, HuBERT or WavLM through transformers' own forward, 50 steps a second."""
+
+    rate = 50.0
+    wants_posteriors = False
+
+    def __init__(self, config: HubConfig) -> None:
+        super().__init__()
+        from transformers import AutoModel
+
+        try:
+            self.model = AutoModel.from_pretrained(config.source)
+        except (OSError, ValueError) as error:
+            raise TalkError(
+                f"cannot load the speech encoder '{config.source}': name a folder that holds it, or a Hub model while "
+                "online, or choose encoder=tiny"
+            ) from error
+        self.width = int(self.model.config.hidden_size)
+        if config.freeze_convolutions:
+            self.model.feature_extractor.requires_grad_(False)
+
+    def forward(self, speech: Speech) -> Heard:
+        inside = length_mask(speech.lengths, speech.samples.shape[1])
+        count = speech.lengths[:, None]
+        mean = (speech.samples * inside).sum(1, keepdim=True) / count
+        centred = (speech.samples - mean) * inside
+        scaled = centred / (centred.square().sum(1, keepdim=True) / count + 1e-7).sqrt()
+        return Heard(self.model(scaled).last_hidden_state)
+
+
+ENCODERS: dict[str, str] = {"tiny": "Tiny", "wav2vec2": "Hub", "hubert": "Hub", "wavlm": "Hub"}
+
+
+def build_encoder(name: str, tiny: TinyConfig, hub: HubConfig) -> Any:
+    """The encoder of a config: an nn.Module that is an Encoder."""
+    if name not in ENCODERS:
+        raise TalkError(f"unknown encoder '{name}'; choose from: {', '.join(ENCODERS)}")
+    made = getattr(import_module(__name__), ENCODERS[name])
+    return made(tiny if made is Tiny else hub)

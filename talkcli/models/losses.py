@@ -1,0 +1,48 @@
+"""Terms that more than one method uses.
+
+Shape letters: B clips, T frames, K coefficients, A encoder steps.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from talkcli.models.base import Batch
+from talkcli.models.basis import OutputBasis
+from talkcli.models.layers import length_mask
+
+
+def masked_mean(values: Tensor, inside: Tensor) -> Tensor:
+    """The mean of values where inside is true, both (B, T)."""
+    return (values * inside).sum() / inside.sum().clamp(min=1)
+
+
+def position(basis: OutputBasis, error: Tensor, batch: Batch, region: str | None = None) -> Tensor:
+    """Mean squared error of vertices; error (B, T, K). What the target holds outside the basis counts as well."""
+    inside = length_mask(batch.frames, error.shape[1])
+    mean = masked_mean(basis.squared_error(error, region), inside)
+    return mean if region else mean + (batch.outside * batch.frames).sum() / batch.frames.sum()
+
+
+def velocity(basis: OutputBasis, error: Tensor, batch: Batch, region: str | None = None) -> Tensor:
+    """Mean squared error of the vertices' first differences in time; error (B, T, K)."""
+    inside = length_mask(batch.frames - 1, error.shape[1] - 1)
+    return masked_mean(basis.squared_error(error.diff(dim=1), region), inside)
+
+
+def phone_error(logits: Tensor, phones: Tensor) -> Tensor:
+    """Cross entropy of the phone head; logits (B, A, 40), phones (B, A) with -1 where unknown."""
+    steps = min(logits.shape[1], phones.shape[1])
+    flat = logits[:, :steps].flatten(0, 1).float()
+    return F.cross_entropy(flat, phones[:, :steps].flatten(), ignore_index=-1, label_smoothing=0.05)
+
+
+def contact_error(logits: Tensor, contacts: Tensor, phones: Tensor) -> Tensor:
+    """Binary cross entropy of the contact head, both (B, A, 2), over the steps whose phone is known; contacts are rare, so
+    they weigh three times."""
+    steps = min(logits.shape[1], contacts.shape[1])
+    target = contacts[:, :steps]
+    each = F.binary_cross_entropy_with_logits(logits[:, :steps].float(), target, reduction="none")
+    known = (phones[:, :steps] >= 0)[..., None].expand_as(each)
+    return masked_mean(each * (1 + 2 * target), known)

@@ -1,0 +1,144 @@
+"""Prepared data and a config to a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import talkcli
+from talkcli import config as configs
+from talkcli.console import note
+from talkcli.errors import TalkError
+from talkcli.models import method_class
+from talkcli.models.base import Learner, TalkModel, pick_device
+from talkcli.models.checkpoint import save_checkpoint
+from talkcli.prepared import Corpus
+from talkcli.train.config import preset_path, run_config
+from talkcli.train.data import Clips, Order
+from talkcli.train.features import Recipe, Store
+from talkcli.train.loop import Stage, fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What differs from call to call; all else is config."""
+
+    method: str
+    data: Path
+    out: Path
+    preset: str = "tiny"
+    config: Path | None = None
+    overrides: Sequence[str] = ()
+    device: str = "auto"
+    jobs: int = 0  # processes that prepare features; 0: one a core
+    force: bool = False
+
+
+def train(options: TrainOptions) -> Path:
+    """Train a method on prepared data; returns the best checkpoint.
+
+    An unfinished run in the same folder with the same settings goes on; a finished one, or one with other settings, is
+    left alone unless force is set.
+    """
+    config = read_config(options)
+    corpus = Corpus.open(options.data)
+    splits = {entry.split for entry in corpus.clips}
+    if "train" not in splits or "val" not in splits:
+        raise TalkError(f"{options.data} has no clips for {'train' if 'train' not in splits else 'val'}: prepare it anew")
+    _open_run(options, config)
+    torch.manual_seed(config.seed)
+    model = method_class(options.method)(config.model, corpus.info)
+    store = Store(
+        Recipe(options.data, config.model.basis, config.data.copies, config.seed, bool(model.wants_posteriors))
+    )
+    store.make(options.jobs or os.cpu_count() or 1)
+    _Run(options, config, corpus, model, store).go()
+    return options.out / "best.safetensors"
+
+
+def read_config(options: TrainOptions) -> Any:
+    """The run's config: preset, then the file, then --set."""
+    preset = preset_path(options.method, options.preset)
+    return configs.load(run_config(options.method), options.config, options.overrides, preset=preset)
+
+
+def _open_run(options: TrainOptions, config: Any) -> None:
+    """Make the folder, or make sure that what it holds is this very run, unfinished."""
+    told = {"method": options.method, "data": str(options.data), **configs.to_dict(config)}
+    record = options.out / "run.json"
+    if options.out.exists() and not options.out.is_dir():
+        raise TalkError(f"{options.out} is a file; give a folder to train into")
+    if options.force and record.is_file():
+        shutil.rmtree(options.out)
+    if options.out.is_dir() and any(options.out.iterdir()):
+        if not record.is_file():
+            raise TalkError(f"{options.out} holds other files; give a new folder")
+        if json.loads(record.read_text("utf-8")) != json.loads(json.dumps(told)):
+            raise TalkError(f"{options.out} holds a run with other settings; give a new folder, or --force to replace it")
+        if (options.out / "done").is_file():
+            raise TalkError(f"{options.out} is finished; give a new folder, or --force to train anew")
+    options.out.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(told, indent=1), "utf-8")
+
+
+class _Run:
+    """One run: its stages, and where their weights go."""
+
+    def __init__(self, options: TrainOptions, config: Any, corpus: Corpus, model: TalkModel, store: Store) -> None:
+        self.options, self.config, self.corpus, self.model = options, config, corpus, model
+        self.device = pick_device(options.device)
+        copies, crop = config.data.copies, config.data.crop_seconds
+        make = partial(Clips, options.data, store, label_rate=self.model.label_rate, seed=config.seed)
+        self.train = make("train", crop_seconds=crop, copies=copies)
+        self.valid = make("val", crop_seconds=0.0, copies=0)
+
+    def go(self) -> None:
+        optim, data = self.config.optim, self.config.data
+        self.model.begin_training(self.pretrain)
+        steps = optim.steps or optim.epochs * Order.per_epoch(len(self.train), data.batch)
+        fit(self.stage("model", self.model, steps), self.train, self.valid, self.keep)
+        (self.options.out / "done").touch()
+        note(f"{self.options.method} trained: {self.options.out / 'best.safetensors'}")
+
+    def stage(self, name: str, learner: Learner, steps: int) -> Stage:
+        config = self.config
+        return Stage(name, learner, steps, config.optim, config.data, config.seed, self.device, self.options.out)
+
+    def pretrain(self, name: str, part: Learner) -> None:
+        """Train a part that the method needs finished; its last weights are its result."""
+        stage = self.stage(name, part, self.config.optim.pretrain_steps)
+        stage = replace(stage, optim=replace(stage.optim, ema=0.0))
+        fit(stage, self.train, self.valid, lambda *_: None)
+
+    def keep(self, which: str, weights: Mapping[str, Tensor], step: int, loss: float) -> None:
+        told = {
+            "command": self.command(),
+            "step": step,
+            "validation": loss,
+            "data": self.corpus.info.name,
+            "seed": self.config.seed,
+            "version": talkcli.__version__,
+        }
+        path = self.options.out / f"{which}.safetensors"
+        save_checkpoint(path, self.model, self.options.method, self.corpus.templates, told, weights)
+
+    def command(self) -> str:
+        """What to type to make this checkpoint again."""
+        options = self.options
+        words = ["talk train", "--method", options.method, "--preset", options.preset, "--data", str(options.data)]
+        words += ["--config", str(options.config)] if options.config else []
+        for override in options.overrides:
+            words += ["--set", override]
+        return " ".join([*words, "--out", str(options.out)])
+
+
+__all__ = ["TrainOptions", "read_config", "train"]

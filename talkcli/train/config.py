@@ -1,0 +1,66 @@
+"""The settings of a training run; the method's own are the `model` table beside these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from talkcli.errors import TalkError
+from talkcli.models import method_class
+
+PRESETS = Path(__file__).parents[1] / "resources" / "presets"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """How clips become batches. Defaults are SelfTalk's and FaceFormer's: whole clips, one by one, as they are."""
+
+    batch: int = 1
+    crop_seconds: float = 0.0  # 0: whole clips
+    copies: int = 0  # augmented copies of each training clip, made once and kept beside the data
+    workers: int = 1  # processes that make batches
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """Defaults are SelfTalk's (released code): Adam, a constant rate, 100 epochs."""
+
+    lr: float = 1e-4
+    epochs: int = 100
+    steps: int = 0  # instead of epochs, where not 0
+    warmup: int = 0
+    schedule: Literal["constant", "cosine"] = "constant"
+    weight_decay: float = 0.0
+    clip: float = 0.0  # largest gradient norm; 0: none
+    ema: float = 0.0  # decay of the averaged weights that are validated and kept; 0: none
+    precision: Literal["fp32", "bf16"] = "fp32"
+    pretrain_steps: int = 2000  # for a part that is trained before the method
+    validate_every: int = 500  # steps
+
+
+def run_config(method: str) -> type[Any]:
+    """The config class of a run of this method: seed, data, optim, model."""
+    model = method_class(method).Config
+    return make_dataclass(
+        "RunConfig",
+        [
+            ("seed", int, 0),
+            ("data", DataConfig, field(default_factory=DataConfig)),
+            ("optim", OptimConfig, field(default_factory=OptimConfig)),
+            ("model", model, field(default_factory=model)),
+        ],
+        frozen=True,
+        kw_only=True,
+    )
+
+
+def preset_path(method: str, preset: str) -> Path | None:
+    """The file of a preset; None for 'paper', which is the defaults."""
+    if preset == "paper":
+        return None
+    path = PRESETS / f"{method}-{preset}.toml"
+    if not path.is_file():
+        known = sorted(p.stem.removeprefix(f"{method}-") for p in PRESETS.glob(f"{method}-*.toml"))
+        raise TalkError(f"unknown preset '{preset}' for {method}; choose from: {', '.join([*known, 'paper'])}")
+    return path

@@ -1,0 +1,231 @@
+"""Prepared data to batches: which clips, which stretch of them, and what of them is a target.
+
+Shape letters: B clips, T frames, K coefficients, S samples, P posterior steps, A encoder steps, N subjects.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from talkcli.clip import Phone
+from talkcli.models.base import RATE, Batch, Speech
+from talkcli.phones import BILABIAL, LABIODENTAL, PHONES
+from talkcli.prepared import ClipEntry, Corpus
+from talkcli.train.features import Features, Store
+
+POSTERIOR_RATE = 100
+NUMBER = {name: index for index, name in enumerate(PHONES)}
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One stretch of one clip, in numpy; see Batch."""
+
+    samples: NDArray[np.float32]
+    posteriors: NDArray[np.float32] | None
+    motion: NDArray[np.float32]
+    outside: float
+    template: NDArray[np.float32]
+    style: int
+    phones: NDArray[np.int64]
+    contacts: NDArray[np.float32]
+
+
+class Clips(Dataset[Example]):
+    """The clips of one split, as a model with this label rate learns them.
+
+    Which copy and which stretch of a clip comes depends on the seed, the epoch and the clip alone.
+    """
+
+    def __init__(
+        self, data: Path, store: Store, split: str, label_rate: float, *, crop_seconds: float, copies: int, seed: int
+    ) -> None:
+        self.data, self.store, self.label_rate = data, store, label_rate
+        self.crop_seconds, self.copies, self.seed = crop_seconds, copies, seed
+        self.corpus = Corpus.open(data)
+        self.entries: Sequence[ClipEntry] = [entry for entry in self.corpus.clips if entry.split == split]
+        self.epoch = 0
+        self.fps = self.corpus.info.fps
+        self.grid = _grid(self.fps, label_rate)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Example:
+        index, epoch = key if isinstance(key, tuple) else (key, 0)
+        entry = self.entries[index]
+        rng = np.random.default_rng([self.seed, epoch, zlib.crc32(entry.name.encode())])
+        copy = (epoch + zlib.crc32(entry.name.encode())) % (self.copies + 1)
+        features = self.store.features(entry.name, copy)
+        motion, outside = self.store.target(entry.name)
+        seconds = len(features.samples) / RATE
+        frames = max(1, min(round(seconds * self.fps), round(len(motion) / features.speed)))
+        motion = _resample(motion, features.speed, frames)
+        phones = [Phone(p.name, p.start / features.speed, p.end / features.speed) for p in self.corpus.phones(entry)]
+        start, length = self._stretch(frames / self.fps, rng)
+        return self._example(entry, features, motion, outside, phones, start, length)
+
+    def _stretch(self, seconds: float, rng: np.random.Generator) -> tuple[float, float]:
+        """Where to cut, on a time that samples, posteriors, labels and frames share."""
+        if not self.crop_seconds or seconds <= self.crop_seconds or not self.grid:
+            return 0.0, seconds
+        places = int((seconds - self.crop_seconds) / self.grid)
+        return float(rng.integers(places + 1)) * self.grid, self.crop_seconds
+
+    def _example(
+        self,
+        entry: ClipEntry,
+        features: Features,
+        motion: NDArray[np.float32],
+        outside: float,
+        phones: Sequence[Phone],
+        start: float,
+        length: float,
+    ) -> Example:
+        first, last = round(start * self.fps), round((start + length) * self.fps)
+        samples = features.samples[round(start * RATE) : round((start + length) * RATE)]
+        posteriors = features.posteriors
+        if posteriors is not None:
+            begin = round(start * POSTERIOR_RATE)
+            posteriors = posteriors[begin : begin + len(samples) // 160 + 1]
+        steps = round(length * self.label_rate)
+        times = start + np.arange(steps) / self.label_rate
+        subjects = self.corpus.info.subjects
+        return Example(
+            samples=samples,
+            posteriors=posteriors,
+            motion=motion[first:last],
+            outside=outside,
+            template=self.corpus.template(entry),
+            style=subjects.index(entry.subject) if entry.subject in subjects else -1,
+            phones=labels(phones, times),
+            contacts=contact_labels(phones, times),
+        )
+
+
+def _grid(fps: float, label_rate: float) -> float:
+    """The shortest time that is whole in frames, labels and posterior steps; 0 where there is none under a second."""
+    step = Fraction(1, POSTERIOR_RATE)
+    for count in range(1, POSTERIOR_RATE + 1):
+        time = step * count
+        if all((time * Fraction(rate).limit_denominator(1000)).denominator == 1 for rate in (fps, label_rate)):
+            return float(time)
+    return 0.0
+
+
+def _resample(motion: NDArray[np.float32], speed: float, frames: int) -> NDArray[np.float32]:
+    """Motion (T, K) at the same frame rate, played speed times as fast."""
+    if speed == 1.0:
+        return motion[:frames]
+    position = np.minimum(np.arange(frames) * speed, len(motion) - 1)
+    left = position.astype(np.int64)
+    right = np.minimum(left + 1, len(motion) - 1)
+    share = (position - left)[:, None].astype(np.float32)
+    resampled: NDArray[np.float32] = motion[left] * (1 - share) + motion[right] * share
+    return resampled
+
+
+def labels(phones: Sequence[Phone], times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The number of the phone at each time, -1 outside them all."""
+    found = np.full(len(times), -1, np.int64)
+    for phone in phones:
+        found[(times >= phone.start) & (times < phone.end)] = NUMBER[phone.name]
+    return found
+
+
+def contact_labels(phones: Sequence[Phone], times: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(A, 2): where the lips meet, and where the lower lip meets the teeth."""
+    found = np.zeros((len(times), 2), np.float32)
+    for phone in phones:
+        inside = (times >= phone.start) & (times < phone.end)
+        found[inside, 0] += phone.name in BILABIAL
+        found[inside, 1] += phone.name in LABIODENTAL
+    return found
+
+
+def collate(examples: Sequence[Example], styles: int) -> Batch:
+    """Pad to the longest."""
+    posteriors = None
+    if examples[0].posteriors is not None:
+        posteriors = _pad([e.posteriors for e in examples if e.posteriors is not None])
+    style = torch.zeros(len(examples), styles)
+    for row, example in enumerate(examples):
+        if example.style >= 0:
+            style[row, example.style] = 1
+    return Batch(
+        speech=Speech(
+            samples=_pad([e.samples for e in examples]),
+            lengths=torch.tensor([len(e.samples) for e in examples]),
+            posteriors=posteriors,
+        ),
+        motion=_pad([e.motion for e in examples]),
+        frames=torch.tensor([len(e.motion) for e in examples]),
+        outside=torch.tensor([e.outside for e in examples], dtype=torch.float32),
+        template=torch.from_numpy(np.stack([e.template for e in examples])),
+        style=style,
+        phones=_pad([e.phones for e in examples], -1),
+        contacts=_pad([e.contacts for e in examples]),
+    )
+
+
+def _pad(arrays: Sequence[NDArray[np.generic]], value: float = 0) -> Tensor:
+    """Arrays (T_i, ...) -> (B, longest T, ...)."""
+    tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]
+    return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which clips make which batch: all of them once an epoch, shuffled by seed and epoch."""
+
+    clips: int
+    batch: int
+    seed: int
+    first: int
+    last: int
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        per_epoch = self.per_epoch(self.clips, self.batch)
+        for step in range(self.first, self.last):
+            epoch, place = divmod(step, per_epoch)
+            order = np.random.default_rng([self.seed, epoch, 7]).permutation(self.clips)
+            yield [(int(i), epoch) for i in order[place * self.batch : (place + 1) * self.batch]]
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    @staticmethod
+    def per_epoch(clips: int, batch: int) -> int:
+        """Steps in an epoch; a last, smaller batch is left to the next shuffle."""
+        return max(1, clips // batch)
+
+
+def loader(clips: Clips, order: Order | list[list[tuple[int, int]]], workers: int) -> DataLoader[Example]:
+    """Batches in this order."""
+    styles = len(clips.corpus.info.subjects)
+    return DataLoader(
+        clips,
+        batch_sampler=order,  # type: ignore[arg-type]  # keys are (index, epoch)
+        num_workers=workers,
+        collate_fn=_Collate(styles),
+        multiprocessing_context="spawn" if workers else None,
+        prefetch_factor=4 if workers else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Collate:
+    styles: int
+
+    def __call__(self, examples: Sequence[Example]) -> Batch:
+        return collate(examples, self.styles)

@@ -1,0 +1,160 @@
+"""What training reads again and again is made once, by worker processes, and kept beside the prepared data.
+
+For each clip: its target in the output basis, and the sound with its phone posteriors, clean and in augmented copies.
+Shape letters: T frames, K coefficients, S samples, P posterior steps, A encoder steps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from talkcli.audio import level
+from talkcli.audio.augment import augment
+from talkcli.audio.posteriors import phone_posteriors
+from talkcli.clip import Audio
+from talkcli.console import note, progress
+from talkcli.models.basis import BASES, OutputBasis
+from talkcli.prepared import Corpus
+
+VERSION = 1  # of the files below; a change makes them anew
+BABBLE = 4  # other clips that a copy may hear in the background
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything the files depend on beside the data."""
+
+    data: Path
+    basis: str
+    copies: int
+    seed: int
+    posteriors: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """One copy of one clip: samples (S,) float32 at 16 kHz, posteriors (P, 42) or None, and by how much it is faster."""
+
+    samples: NDArray[np.float32]
+    posteriors: NDArray[np.float32] | None
+    speed: float
+
+
+class Store:
+    """The files of one recipe."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        manifest = (recipe.data / "manifest.json").read_bytes()
+        told = [VERSION, hashlib.sha256(manifest).hexdigest(), recipe.seed, recipe.posteriors]
+        key = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
+        self.speech = recipe.data / "cache" / f"speech-{key}"
+        self.targets = recipe.data / "cache" / f"motion-{key}-{recipe.basis}"
+
+    def speech_file(self, clip: str, copy: int) -> Path:
+        return self.speech / str(copy) / f"{clip}.safetensors"
+
+    def target_file(self, clip: str) -> Path:
+        return self.targets / f"{clip}.safetensors"
+
+    def features(self, clip: str, copy: int) -> Features:
+        tensors = load_file(self.speech_file(clip, copy))
+        posteriors = tensors.get("posteriors")
+        return Features(
+            samples=tensors["samples"].astype(np.float32) / 32767,
+            posteriors=None if posteriors is None else posteriors.astype(np.float32),
+            speed=float(tensors["speed"][0]),
+        )
+
+    def target(self, clip: str) -> tuple[NDArray[np.float32], float]:
+        """Coefficients (T, K) and the mean square that the basis leaves out."""
+        tensors = load_file(self.target_file(clip))
+        return tensors["motion"], float(tensors["outside"][0])
+
+    def make(self, jobs: int) -> None:
+        """Make what is missing, with a progress bar; a killed run goes on where it stopped."""
+        missing = [job for job in self._jobs() if not job[1].is_file()]
+        if not missing:
+            return
+        note(f"preparing features: {len(missing)} files in {self.recipe.data / 'cache'}")
+        context = multiprocessing.get_context("spawn")
+        with progress("features", len(missing)) as step, context.Pool(jobs, _start, (self.recipe,)) as pool:
+            for _ in pool.imap_unordered(_make, missing, chunksize=8):
+                step()
+
+    def _jobs(self) -> Iterator[tuple[str, Path, int]]:
+        """(clip, file, copy); copy -1 is the target."""
+        for entry in Corpus.open(self.recipe.data).clips:
+            if entry.split not in ("train", "val"):
+                continue
+            yield entry.name, self.target_file(entry.name), -1
+            for copy in range(1 + self.recipe.copies * (entry.split == "train")):
+                yield entry.name, self.speech_file(entry.name, copy), copy
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start(recipe: Recipe) -> None:
+    """What a worker process keeps from job to job."""
+    import torch
+
+    torch.set_num_threads(1)
+    corpus = Corpus.open(recipe.data)
+    entries = {entry.name: entry for entry in corpus.clips}
+    voices = [entry for entry in corpus.clips if entry.split == "train"]
+    basis: OutputBasis = BASES[recipe.basis](corpus.info)
+    _worker.update(recipe=recipe, corpus=corpus, entries=entries, voices=voices, basis=basis)
+
+
+def _make(job: tuple[str, Path, int]) -> None:
+    clip, path, copy = job
+    tensors = _target(clip) if copy < 0 else _speech(clip, copy)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(tensors, beside)
+    beside.replace(path)
+
+
+def _target(clip: str) -> dict[str, NDArray[Any]]:
+    """The clip's displacements in the basis, and what is lost."""
+    moving = _worker["corpus"].clip(_worker["entries"][clip])
+    displacements = moving.vertices - moving.template  # (T, V, 3)
+    basis: OutputBasis = _worker["basis"]
+    motion = basis.encode(displacements)
+    outside = 0.0
+    if basis.coefficients != displacements[0].size:
+        outside = max(0.0, float(np.square(displacements).mean() - basis.mean_square(motion)))
+    return {"motion": motion, "outside": np.array([outside])}
+
+
+def _speech(clip: str, copy: int) -> dict[str, NDArray[Any]]:
+    """The clip's sound, as it is (copy 0) or augmented, at the level that models hear."""
+    recipe: Recipe = _worker["recipe"]
+    corpus: Corpus = _worker["corpus"]
+    samples, speed = corpus.audio(_worker["entries"][clip]).samples, 1.0
+    if copy:
+        rng = np.random.default_rng([recipe.seed, zlib.crc32(clip.encode()), copy])
+        picked = rng.choice(len(_worker["voices"]), BABBLE)
+        babble = [corpus.audio(_worker["voices"][index]).samples for index in picked]
+        samples, speed = augment(samples, rng, babble=babble)
+    samples = level(Audio(samples, 16000)).samples
+    tensors: dict[str, NDArray[Any]] = {
+        "samples": (np.clip(samples, -1, 1) * 32767).astype(np.int16),
+        "speed": np.array([speed]),
+    }
+    if recipe.posteriors:
+        tensors["posteriors"] = phone_posteriors(samples).astype(np.float16)
+    return tensors
