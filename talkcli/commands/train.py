@@ -10,33 +10,32 @@ import typer
 
 def train(
     data: Annotated[Path, typer.Option(help="Prepared data (`talk preprocess`).")],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder of the run; an unfinished run is continued with --resume.")
-    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; an unfinished run goes on.")],
     method: Annotated[str, typer.Option(help="Which method, e.g. selftalk.")] = "selftalk",
-    preset: Annotated[str | None, typer.Option(help="A named config that is shipped.")] = None,
+    preset: Annotated[str, typer.Option(help="A config that is shipped; paper is the paper's.")] = "tiny",
     config: Annotated[Path | None, typer.Option(help="TOML file with keys that differ from the preset.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One key, e.g. optim.lr=3e-4. May be repeated.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same run on the same machine.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Same as --set seed=...")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Begin again in a folder that holds a run.")] = False,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes that prepare features; 0: one a core.")] = 0,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Train anew where --out holds a run.")] = False,
 ) -> None:
     """Train a method on prepared data."""
+    from talkcli.train import TrainOptions
     from talkcli.train import train as train_model
 
-    best = train_model(
-        method,
-        data,
-        out,
+    overrides = [*(set_ or []), *([] if seed is None else [f"seed={seed}"])]
+    options = TrainOptions(
+        method=method,
+        data=data,
+        out=out,
         preset=preset,
         config=config,
-        overrides=set_ or [],
-        seed=seed,
+        overrides=overrides,
         device=device,
-        resume=resume,
+        jobs=jobs,
         force=force,
     )
-    typer.echo(best)
+    typer.echo(train_model(options))
