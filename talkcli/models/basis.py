@@ -35,7 +35,7 @@ class OutputBasis(nn.Module):
 
     def decode(self, motion: Tensor) -> Tensor:
         """(B, T, K) -> displacements (B, T, V, 3)."""
-        return motion.unflatten(-1, (self.vertices, 3))
+        return motion.reshape(*motion.shape[:-1], self.vertices, 3)
 
     def indices(self, region: str) -> Tensor:
         """A region's vertex numbers (L,)."""
@@ -76,11 +76,11 @@ class LinearBasis(OutputBasis):
         self._parts: dict[str | None, tuple[Tensor, Tensor]] = {}
 
     def decode(self, motion: Tensor) -> Tensor:
-        return (motion.to(self.matrix.dtype) @ self.matrix).unflatten(-1, (self.vertices, 3))
+        return (motion.to(self.matrix.dtype) @ self.matrix).reshape(*motion.shape[:-1], self.vertices, 3)
 
     def decode_at(self, motion: Tensor, region: str) -> Tensor:
         columns, _ = self._part(region)
-        return (motion.to(columns.dtype) @ columns).unflatten(-1, (-1, 3))
+        return (motion.to(columns.dtype) @ columns).reshape(*motion.shape[:-1], -1, 3)
 
     def encode(self, displacements: NDArray[np.float32]) -> NDArray[np.float32]:
         matrix = self.matrix.cpu().numpy()
@@ -100,7 +100,7 @@ class LinearBasis(OutputBasis):
             columns = self.matrix
             if region is not None:
                 picked = self.indices(region).to(columns.device)
-                columns = columns.unflatten(-1, (self.vertices, 3))[:, picked].flatten(1)
+                columns = columns.reshape(-1, self.vertices, 3)[:, picked].flatten(1)
             double = columns.double()
             known = columns, (double @ double.T / columns.shape[1]).float()
             self._parts[region] = known

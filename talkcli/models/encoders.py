@@ -67,7 +67,9 @@ class LogMel(nn.Module):
         super().__init__()
         from torchaudio.transforms import MelSpectrogram
 
-        self.spectrum = MelSpectrogram(RATE, n_fft=512, win_length=400, hop_length=HOP, n_mels=80, f_min=40.0, f_max=7600.0)
+        self.spectrum = MelSpectrogram(
+            RATE, n_fft=512, win_length=400, hop_length=HOP, n_mels=80, f_min=40.0, f_max=7600.0
+        )
 
     def forward(self, samples: Tensor, lengths: Tensor) -> Tensor:
         with torch.autocast(samples.device.type, enabled=False):

@@ -91,7 +91,9 @@ class SelfTalk(TalkModel):
         )
         self.lm_head = nn.Linear(width, self.text_encoder.symbols)
         if width != self.text_encoder.width:
-            raise TalkError(f"model.interpreter_width is {width}; it must be the recogniser's, {self.text_encoder.width}")
+            raise TalkError(
+                f"model.interpreter_width is {width}; it must be the recogniser's, {self.text_encoder.width}"
+            )
 
     def motion(self, speech: Speech, frames: int, counts: Tensor | None = None) -> tuple[Tensor, Heard]:
         """Basis coefficients (B, T, K) and what the encoder heard; counts (B,) frames where clips are padded."""
@@ -126,7 +128,9 @@ class SelfTalk(TalkModel):
             terms["lips"] = config.lip_weight * (config.position_weight * lips[0] + config.velocity_weight * lips[1])
         if heard.phone_logits is not None and heard.contact_logits is not None:
             terms["phones"] = config.phone_weight * phone_error(heard.phone_logits, batch.phones)
-            terms["contacts"] = config.contact_weight * contact_error(heard.contact_logits, batch.contacts, batch.phones)
+            terms["contacts"] = config.contact_weight * contact_error(
+                heard.contact_logits, batch.contacts, batch.phones
+            )
         if self.training:
             terms.update(self.reading(motion, batch))
         return terms
@@ -149,7 +153,9 @@ class SelfTalk(TalkModel):
     def interpret(self, motion: Tensor, steps: int, inside: Tensor) -> tuple[Tensor, Tensor]:
         """Lip reading: coefficients (B, T, K) to features (B, A, D) and symbol logits (B, A, C)."""
         lips = self.lip_map(self.basis.decode_at(motion, "lips").flatten(-2))  # (B, T, D)
-        lips = F.interpolate(lips.transpose(1, 2).float(), size=steps, mode="linear", align_corners=True).transpose(1, 2)
+        lips = F.interpolate(lips.transpose(1, 2).float(), size=steps, mode="linear", align_corners=True).transpose(
+            1, 2
+        )
         padding = None if bool(inside.all()) else ~inside
         features = self.transformer(
             lips,

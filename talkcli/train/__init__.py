@@ -51,9 +51,9 @@ def train(options: TrainOptions) -> Path:
     """
     config = read_config(options)
     corpus = Corpus.open(options.data)
-    splits = {entry.split for entry in corpus.clips}
-    if "train" not in splits or "val" not in splits:
-        raise TalkError(f"{options.data} has no clips for {'train' if 'train' not in splits else 'val'}: prepare it anew")
+    for split in ("train", "val"):
+        if not corpus.part(split):
+            raise TalkError(f"{options.data} has no clips in the split '{split}': prepare it anew")
     _open_run(options, config)
     torch.manual_seed(config.seed)
     model = method_class(options.method)(config.model, corpus.info)
@@ -83,7 +83,9 @@ def _open_run(options: TrainOptions, config: Any) -> None:
         if not record.is_file():
             raise TalkError(f"{options.out} holds other files; give a new folder")
         if json.loads(record.read_text("utf-8")) != json.loads(json.dumps(told)):
-            raise TalkError(f"{options.out} holds a run with other settings; give a new folder, or --force to replace it")
+            raise TalkError(
+                f"{options.out} holds a run with other settings; give a new folder, or --force to replace it"
+            )
         if (options.out / "done").is_file():
             raise TalkError(f"{options.out} is finished; give a new folder, or --force to train anew")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -96,6 +98,7 @@ class _Run:
     def __init__(self, options: TrainOptions, config: Any, corpus: Corpus, model: TalkModel, store: Store) -> None:
         self.options, self.config, self.corpus, self.model = options, config, corpus, model
         self.device = pick_device(options.device)
+        self.templates = {name: corpus.template(name) for name in sorted({clip.subject for clip in corpus.clips})}
         copies, crop = config.data.copies, config.data.crop_seconds
         make = partial(Clips, options.data, store, label_rate=self.model.label_rate, seed=config.seed)
         self.train = make("train", crop_seconds=crop, copies=copies)
@@ -129,7 +132,7 @@ class _Run:
             "version": talkcli.__version__,
         }
         path = self.options.out / f"{which}.safetensors"
-        save_checkpoint(path, self.model, self.options.method, self.corpus.templates, told, weights)
+        save_checkpoint(path, self.model, self.options.method, self.templates, told, weights)
 
     def command(self) -> str:
         """What to type to make this checkpoint again."""

@@ -19,12 +19,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from talkcli.clip import Phone
 from talkcli.models.base import RATE, Batch, Speech
-from talkcli.phones import BILABIAL, LABIODENTAL, PHONES
+from talkcli.phones import BILABIAL, INDEX, LABIODENTAL
 from talkcli.prepared import ClipEntry, Corpus
 from talkcli.train.features import Features, Store
 
 POSTERIOR_RATE = 100
-NUMBER = {name: index for index, name in enumerate(PHONES)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class Clips(Dataset[Example]):
         self.data, self.store, self.label_rate = data, store, label_rate
         self.crop_seconds, self.copies, self.seed = crop_seconds, copies, seed
         self.corpus = Corpus.open(data)
-        self.entries: Sequence[ClipEntry] = [entry for entry in self.corpus.clips if entry.split == split]
+        self.entries: Sequence[ClipEntry] = self.corpus.part(split)
         self.epoch = 0
         self.fps = self.corpus.info.fps
         self.grid = _grid(self.fps, label_rate)
@@ -106,7 +105,7 @@ class Clips(Dataset[Example]):
             posteriors=posteriors,
             motion=motion[first:last],
             outside=outside,
-            template=self.corpus.template(entry),
+            template=self.corpus.template(entry.subject),
             style=subjects.index(entry.subject) if entry.subject in subjects else -1,
             phones=labels(phones, times),
             contacts=contact_labels(phones, times),
@@ -139,7 +138,7 @@ def labels(phones: Sequence[Phone], times: NDArray[np.float64]) -> NDArray[np.in
     """The number of the phone at each time, -1 outside them all."""
     found = np.full(len(times), -1, np.int64)
     for phone in phones:
-        found[(times >= phone.start) & (times < phone.end)] = NUMBER[phone.name]
+        found[(times >= phone.start) & (times < phone.end)] = INDEX[phone.name]
     return found
 
 
@@ -215,7 +214,7 @@ def loader(clips: Clips, order: Order | list[list[tuple[int, int]]], workers: in
     styles = len(clips.corpus.info.subjects)
     return DataLoader(
         clips,
-        batch_sampler=order,  # type: ignore[arg-type]  # keys are (index, epoch)
+        batch_sampler=order,
         num_workers=workers,
         collate_fn=_Collate(styles),
         multiprocessing_context="spawn" if workers else None,

@@ -45,7 +45,7 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """One copy of one clip: samples (S,) float32 at 16 kHz, posteriors (P, 42) or None, and by how much it is faster."""
+    """One copy of a clip: samples (S,) float32 at 16 kHz, posteriors (P, 42) or None, and by how much it is faster."""
 
     samples: NDArray[np.float32]
     posteriors: NDArray[np.float32] | None
@@ -73,7 +73,7 @@ class Store:
         tensors = load_file(self.speech_file(clip, copy))
         posteriors = tensors.get("posteriors")
         return Features(
-            samples=tensors["samples"].astype(np.float32) / 32767,
+            samples=tensors["samples"].astype(np.float32) / np.float32(32767),
             posteriors=None if posteriors is None else posteriors.astype(np.float32),
             speed=float(tensors["speed"][0]),
         )
@@ -130,8 +130,9 @@ def _make(job: tuple[str, Path, int]) -> None:
 
 def _target(clip: str) -> dict[str, NDArray[Any]]:
     """The clip's displacements in the basis, and what is lost."""
-    moving = _worker["corpus"].clip(_worker["entries"][clip])
-    displacements = moving.vertices - moving.template  # (T, V, 3)
+    corpus: Corpus = _worker["corpus"]
+    entry = _worker["entries"][clip]
+    displacements = corpus.vertices(entry) - corpus.template(entry.subject)  # (T, V, 3)
     basis: OutputBasis = _worker["basis"]
     motion = basis.encode(displacements)
     outside = 0.0
@@ -149,7 +150,7 @@ def _speech(clip: str, copy: int) -> dict[str, NDArray[Any]]:
         rng = np.random.default_rng([recipe.seed, zlib.crc32(clip.encode()), copy])
         picked = rng.choice(len(_worker["voices"]), BABBLE)
         babble = [corpus.audio(_worker["voices"][index]).samples for index in picked]
-        samples, speed = augment(samples, rng, babble=babble)
+        samples, speed = augment(samples, rng, others=babble)
     samples = level(Audio(samples, 16000)).samples
     tensors: dict[str, NDArray[Any]] = {
         "samples": (np.clip(samples, -1, 1) * 32767).astype(np.int16),

@@ -61,12 +61,12 @@ def fit(stage: Stage, train: Clips, valid: Clips, keep: Keep) -> None:
     order = Order(len(train), stage.data.batch, stage.seed, step, stage.steps)
     log = _Log(stage.folder / f"{stage.name}.csv", step)
     batches = iter(loader(train, order, stage.data.workers))
-    torch.manual_seed(stage.seed + step)  # after the loader has drawn its own seed: a resumed run draws as an unbroken one
+    torch.manual_seed(stage.seed + step)  # after the loader has drawn: a resumed run draws as an unbroken one
     started = time.monotonic()
     with progress(stage.name, stage.steps) as advance:
         advance(step)
         for batch in batches:
-            terms = _update(stage, batch, parameters, optimizer, step)  # type: ignore[arg-type]  # collate makes a Batch
+            terms = _update(stage, batch, parameters, optimizer, step)
             average.update()
             step += 1
             advance()
@@ -188,7 +188,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def _resume(stage: Stage, optimizer: torch.optim.Optimizer, average: Average) -> tuple[int, float]:
-    """The step and the best validation loss of a killed run, whose state the arguments take on; 0 and infinity without."""
+    """Step and best validation loss of a killed run, whose state the arguments take on; 0 and infinity without one."""
     if not stage.state_file.is_file():
         return 0, math.inf
     try:
