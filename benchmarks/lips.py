@@ -1,0 +1,143 @@
+"""Do the lips follow the speech? Animates recordings whose phones are known, and prints a table of the lip measures.
+
+usage: python benchmarks/lips.py DIR            x.wav or x.flac with x.phones.tsv (start_s, end_s, phone) beside it
+       python benchmarks/lips.py --data data/synthetic --split test     clips of prepared data: voices never trained on
+
+A row a group (a synthesizer and each of its voices, or the letters that a recording's name begins with), a row for
+all, and with --clips a row a clip. closure: p, b, m with a closed mouth; false: open vowels with one; corr: of the gap
+with the phones' openings; lag: of the mouth behind the sound; still: widest gap in silences, of the wide gap. See
+talkcli/metrics.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from talkcli import metrics
+from talkcli.animate import PHONES, AnimateOptions, animate, read_speech
+from talkcli.clip import Audio, Phone
+from talkcli.errors import TalkError
+from talkcli.models.base import pick_device
+from talkcli.models.checkpoint import Checkpoint, load_checkpoint
+from talkcli.prepared import Corpus
+
+DEFAULT_MODEL = "selftalk-tiny"
+HEADER = "| | clips | closure | false | corr | lag ms | still |\n|---|---|---|---|---|---|---|"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Speech whose phones are known."""
+
+    name: str
+    groups: tuple[str, ...]  # that it counts in
+    audio: Audio
+    phones: Sequence[Phone]
+
+
+def recordings(folder: Path) -> Iterator[Recording]:
+    """Every x.wav or x.flac of a folder with its x.phones.tsv; "en01_m" is of the group "en"."""
+    for table in sorted(folder.glob("*.phones.tsv")):
+        name = table.name.removesuffix(".phones.tsv")
+        sounds = [folder / f"{name}.{suffix}" for suffix in ("wav", "flac") if (folder / f"{name}.{suffix}").is_file()]
+        if not sounds:
+            raise TalkError(f"{table} has no {name}.wav or {name}.flac beside it")
+        group = "".join(itertools.takewhile(str.isalpha, name))
+        yield Recording(name, (group,), read_speech(sounds[0]), read_phones(table))
+
+
+def read_phones(table: Path) -> list[Phone]:
+    """The phones of a tab-separated table with the columns start_s, end_s, phone."""
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    try:
+        return [
+            Phone(row["phone"].strip().upper().rstrip("012"), float(row["start_s"]), float(row["end_s"]))
+            for row in rows
+        ]
+    except (KeyError, ValueError) as error:
+        raise TalkError(f"{table} must have the columns start_s, end_s and phone, with times in seconds") from error
+
+
+def corpus_clips(folder: Path, split: str, each: int) -> Iterator[Recording]:
+    """Clips of a split of prepared data, the first few of each voice."""
+    corpus = Corpus.open(folder)
+    seen: dict[str, int] = {}
+    for entry in corpus.part(split):
+        seen[entry.voice] = seen.get(entry.voice, 0) + 1
+        if seen[entry.voice] <= each:
+            groups = (entry.voice.partition(":")[0], entry.voice)
+            yield Recording(entry.name, groups, corpus.audio(entry), corpus.phones(entry))
+
+
+def score(recording: Recording, checkpoint: Checkpoint, options: AnimateOptions) -> metrics.LipScore:
+    """The lip measures of the model's motion for a recording."""
+    gap = np.concatenate([metrics.lip_gap(chunk) for chunk in animate(recording.audio, checkpoint, options)])
+    opening = metrics.sampled(gap, options.fps, recording.phones[-1].end)
+    return metrics.gap_score(opening, metrics.closed(opening), recording.phones)
+
+
+def row(name: str, scores: Sequence[metrics.LipScore]) -> str:
+    """One line of the table."""
+    all_of = metrics.total(scores)
+
+    def share(part: metrics.Share) -> str:
+        return f"{100 * part.value:.1f} % ({part.count}/{part.total})"
+
+    return (
+        f"| {name} | {len(scores)} | {share(all_of.closures)} | {share(all_of.false_closures)} "
+        f"| {all_of.correlation:.3f} | {1000 * all_of.lag:.0f} | {all_of.stillness:.3f} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", help="recordings with phone times")
+    parser.add_argument("--data", type=Path, help="prepared data, in place of a folder")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--each", type=int, default=20, help="clips of each voice at most")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--phones", default="auto", choices=PHONES)
+    parser.add_argument("--no-contact", action="store_true")
+    parser.add_argument("--fps", type=float, default=30.0)
+    parser.add_argument("--clips", action="store_true", help="a row a clip as well")
+    parser.add_argument("--write", type=Path, help="write the table, with its command, to this file too")
+    given = parser.parse_args()
+    if (given.folder is None) == (given.data is None):
+        parser.error("give either a folder or --data")
+
+    options = AnimateOptions(fps=given.fps, phones=given.phones, contact=not given.no_contact)
+    checkpoint = load_checkpoint(given.model, pick_device(given.device))
+    source = recordings(given.folder) if given.folder else corpus_clips(given.data, given.split, given.each)
+    groups: dict[str, list[metrics.LipScore]] = {}
+    scores: dict[str, metrics.LipScore] = {}
+    for recording in source:
+        scores[recording.name] = score(recording, checkpoint, options)
+        for group in recording.groups:
+            groups.setdefault(group, []).append(scores[recording.name])
+    if not scores:
+        raise TalkError(f"nothing to score in {given.folder or given.data}")
+    clips = [row(name, [scored]) for name, scored in scores.items()] if given.clips else []
+    rows = [*clips, *(row(name, scored) for name, scored in sorted(groups.items())), row("**all**", [*scores.values()])]
+    table = "\n".join([HEADER, *rows])
+    print(table)
+    if given.write:
+        command = shlex.join(["python", "benchmarks/lips.py", *sys.argv[1:]])
+        given.write.write_text(f"# Lips\n\nMade by `{command}` with the model {checkpoint.name}.\n\n{table}\n")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except TalkError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,68 @@
+"""The guard that lets torchaudio live beside a CPU-only torch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from talkcli import platform
+from talkcli.platform import guard_torchaudio
+
+EXTENSION = "torchaudio._extension"
+
+
+@pytest.fixture
+def finder() -> object:
+    """The guard as it was installed when talkcli was imported."""
+    (found,) = (finder for finder in sys.meta_path if type(finder).__module__ == platform.__name__)
+    return found
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> str:
+    """A torchaudio whose compiled library links CUDA."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "libtorchaudio.abi3.so").write_bytes(b"ELF libtorch.so libc10_cuda.so")
+    return str(tmp_path)
+
+
+def test_the_guard_is_installed_once(finder: object) -> None:
+    guard_torchaudio()
+    assert sys.meta_path.count(finder) == 1
+    assert sum(type(other) is type(finder) for other in sys.meta_path) == 1
+
+
+def test_the_guard_stands_in_only_for_a_cuda_torchaudio_beside_a_cpu_torch(
+    finder: platform._CpuTorchaudio, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "torch_has_cuda", lambda: False)
+    assert finder.find_spec(EXTENSION, [package]) is not None
+    assert finder.find_spec("torchaudio", [package]) is None
+    monkeypatch.setattr(platform, "torch_has_cuda", lambda: True)
+    assert finder.find_spec(EXTENSION, [package]) is None
+
+
+def test_a_cpu_torchaudio_or_a_broken_one_is_left_alone(
+    finder: platform._CpuTorchaudio, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "torch_has_cuda", lambda: False)
+    library = Path(package) / "lib" / "libtorchaudio.abi3.so"
+    library.write_bytes(b"ELF libtorch.so")
+    assert finder.find_spec(EXTENSION, [package]) is None
+    library.unlink()
+    assert finder.find_spec(EXTENSION, [package]) is None
+
+
+def test_a_compiled_function_says_why_it_cannot_be_called(finder: platform._CpuTorchaudio) -> None:
+    module = ModuleType(EXTENSION)
+    finder.exec_module(module)
+    assert module._IS_TORCHAUDIO_EXT_AVAILABLE is False
+
+    @module.fail_if_no_align
+    def forced_align() -> None: ...
+
+    with pytest.raises(RuntimeError, match="torchaudio's forced_align is compiled for CUDA"):
+        forced_align()
