@@ -6,8 +6,9 @@ import typer
 
 
 def models() -> None:
-    """List the shipped models; `talk animate --model NAME` takes one."""
-    from talkcli.models import SHIPPED
+    """List the shipped models, and how each was made; `talk animate --model NAME` takes one."""
+    from talkcli.models.checkpoint import load_checkpoint, shipped_models
 
-    for name, description in SHIPPED.items():
-        typer.echo(f"{name}\t{description}")
+    for name in shipped_models():
+        made = load_checkpoint(name).provenance.get("command", "a command that it does not tell")
+        typer.echo(f"{name}\tmade by {made}")
