@@ -142,9 +142,9 @@ def _read_mixtures(path: Path) -> Floats:
 def _check_phones(path: Path) -> None:
     """The model's phones must be ours, in our order: the tables carry no names."""
     data = path.read_bytes()
-    if data[:4] != b"BMDF" or len(data) < 2000:
+    counts = 12 + struct.unpack_from("<I", data, 8)[0] if data[:4] == b"BMDF" else len(data)
+    if counts + 400 > len(data):
         raise _unexpected(path)
-    counts = 12 + struct.unpack_from("<i", data, 8)[0]
     phones, _, states, context_free, senones = struct.unpack_from("<5i", data, counts)
     names = data[counts + 40 : counts + 400].split(b"\0")[: len(PHONES)]
     if (phones, states, context_free, senones) != (len(PHONES), _STATES, len(PHONES) * _STATES, _SENONES):
