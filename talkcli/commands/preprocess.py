@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -17,16 +18,18 @@ def preprocess() -> None:
 
 @app.command()
 def synthetic(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; an unfinished one is continued.")],
-    hours: Annotated[float, typer.Option(min=0.0, help="How much speech to make.")] = 4.0,
-    seed: Annotated[int, typer.Option(help="Same seed, same corpus.")] = 0,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes at once; as many as cores if not given.")] = None,
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Begin again in a folder that holds something else.")
-    ] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; an unfinished one goes on.")],
+    hours: Annotated[float | None, typer.Option(min=0.0, help="How much speech to make.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed and synthesizers, same corpus.")] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes at once; 0: one a core.")] = 0,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Make clips anew that are there already.")] = False,
 ) -> None:
-    """Make the synthetic corpus: sentences spoken by free synthesizers, and the head that speaks them."""
-    from talkcli.preprocess import preprocess_synthetic
+    """Make the synthetic corpus: sentences that free synthesizers speak, and a head that speaks along."""
+    from talkcli.datasets.synthetic import Options as Synthetic
+    from talkcli.preprocess import Options, preprocess
 
-    preprocess_synthetic(out, hours=hours, seed=seed, jobs=jobs, force=force)
+    given = {name: value for name, value in (("hours", hours), ("seed", seed)) if value is not None}
+    command = " ".join(["talk preprocess synthetic", *(f"--{name} {value:g}" for name, value in given.items())])
+    options = Options(jobs=jobs or os.cpu_count() or 1, force=force, command=command)
+    preprocess("synthetic", out, Synthetic(**given), options)
     typer.echo(out)
