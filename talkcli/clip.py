@@ -49,12 +49,12 @@ class Phone:
 
 @dataclass(frozen=True, eq=False)
 class LipContact:
-    """How the lips of a topology meet: facing vertices in columns round the mouth, and the motions that bring them there.
+    """How the lips of a topology meet: facing vertices in columns round the mouth, and motions that bring them there.
 
-    Each pair (upper[i], lower[i]) moves with the pair column[i], where its column touches; weight[i] in [0, 1] says how
-    much of the motion that closes the column it takes, inner[i] whether it lies next to the contact; lips that touch are
-    gap apart. closing is the displacement that takes 1 m from the gap at the midline; biting tucks the lower lip under
-    the upper teeth.
+    Each pair (upper[i], lower[i]) moves with the pair column[i], where its column touches; weight[i] in [0, 1] says
+    how much of the motion that closes the column it takes, inner[i] whether it lies next to the contact; lips that
+    touch are gap apart. closing is the displacement that takes 1 m from the gap at the midline; biting tucks the lower
+    lip under the upper teeth.
     """
 
     upper: Ints  # (L,)

@@ -1,7 +1,7 @@
-"""Lips that must meet do meet: closures (p, b, m) and lower-lip bites (f, v) enforced on a motion, whichever method made it.
+"""Lips that must meet do meet: closures (p, b, m) and lower-lip bites (f, v), enforced on any method's motion.
 
-A network trained by regression gives shallow closures, since it averages over what it is not sure of. Here the decision is
-taken first, from the contact head or from phones, and the lips then follow it.
+A network trained by regression gives shallow closures, since it averages over what it is not sure of. Here the decision
+is taken first, from the contact head or from phones, and the lips then follow it.
 Shape letters: T frames, V vertices, A steps of the contact head.
 """
 
@@ -99,8 +99,10 @@ def merged(contacts: Iterable[Contact]) -> list[Contact]:
 
 
 def strength(contacts: Iterable[Contact], kind: Kind, start: float, fps: float, frames: int) -> Floats:
-    """(T,) how firmly the lips meet at each frame, the first of which is at start seconds: 1 inside a contact and on the
-    frame nearest its middle, 0 beyond the lips' reach."""
+    """(T,) how firmly the lips meet at each frame, the first of which is at start seconds.
+
+    1 inside a contact and on the frame nearest its middle, 0 beyond the lips' reach.
+    """
     times = start + np.arange(frames) / fps
     found = np.zeros(frames)
     for contact in contacts:

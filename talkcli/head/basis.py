@@ -17,7 +17,7 @@ from talkcli.head.head import load_head
 
 @dataclass(frozen=True, eq=False)
 class MotionBasis:
-    """matrix (K, V, 3): displacements in metres of a coefficient of 1, which is about its standard deviation in speech."""
+    """matrix (K, V, 3): displacements in metres of a coefficient of 1, about its standard deviation in speech."""
 
     topology: str
     matrix: Floats

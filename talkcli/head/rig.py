@@ -17,6 +17,8 @@ from talkcli.head.contacts import Eye, Jaw, Lips, contact_of, smooth
 from talkcli.head.controls import CONTROLS
 
 CHUNK = 32  # frames posed at a time, so that what they touch stays in the cache
+LEAST = 2e-6  # metres; shapes leave out what moves less
+JAW_OPEN = CONTROLS.index("jawOpen")
 HINGED = ("jawOpen", "mouthClose", "mouthSeal")  # these are not summed up linearly
 
 
@@ -46,6 +48,7 @@ class Rig:
     shapes: Floats
     linear: Basis
     close: Basis
+    oval: Basis
     jaw: Jaw
     contact: LipContact
     lips: Lips
@@ -58,13 +61,19 @@ class Rig:
         if names != list(CONTROLS):
             raise ValueError("the head's file has other controls than the program")
         shapes = _dense(arrays)  # (C, V, 3)
+        jaw, opened = Jaw.from_arrays(arrays), arrays["vertices"][None].copy()
+        jaw.move(opened, np.ones(1, np.float32))
+        oval = np.zeros_like(shapes)  # what jawOpen does beside turning the jaw
+        oval[JAW_OPEN] = shapes[JAW_OPEN] - (opened[0] - arrays["vertices"])
+        oval[np.abs(oval).max(-1) < LEAST] = 0
         linear = np.array([i for i, name in enumerate(CONTROLS) if name not in HINGED])
         contact = contact_of(arrays, shapes)
         return cls(
             shapes=shapes,
             linear=Basis.of(shapes, linear),
             close=Basis.of(shapes, np.array([CONTROLS.index("mouthClose")])),
-            jaw=Jaw.from_arrays(arrays),
+            oval=Basis.of(oval, np.array([JAW_OPEN])),
+            jaw=jaw,
             contact=contact,
             lips=Lips.of(contact),
             eyes=(Eye.from_arrays(arrays, "Left"), Eye.from_arrays(arrays, "Right")),
@@ -85,6 +94,7 @@ class Rig:
         out[:] = template
         self.linear.add(out, values[:, self.linear.controls])
         self.jaw.move(out, opening)
+        self.oval.add(out, opening[:, None])
         self.close.add(out, np.minimum(opening, closing)[:, None])
         shut = smooth(closing / (opening + 1e-6), 0.8, 1) * (opening > 0)
         self.lips.touch(out, np.maximum(seal, shut))

@@ -59,10 +59,10 @@ class Speech(_Tensors):
 class Batch(_Tensors):
     """Clips to learn from, padded to the longest.
 
-    motion (B, T, K) are target displacements in the model's output basis (for the basis "none" K is 3 V and they are the
-    displacements themselves); frames (B,) count; outside (B,) is the mean square, per vertex coordinate and frame, of what
-    the basis cannot hold. phones (B, A) are phone numbers at the encoder's rate, -1 where none is known; contacts
-    (B, A, 2) say where the lips meet and where the lower lip meets the teeth.
+    motion (B, T, K) are target displacements in the model's output basis (for the basis "none" K is 3 V and they are
+    the displacements themselves); frames (B,) count; outside (B,) is the mean square, per vertex coordinate and frame,
+    of what the basis cannot hold. phones (B, A) are phone numbers at the encoder's rate, -1 where none is known;
+    contacts (B, A, 2) say where the lips meet and where the lower lip meets the teeth.
     """
 
     speech: Speech

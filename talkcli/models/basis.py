@@ -111,8 +111,8 @@ def _rig_basis(corpus: CorpusInfo) -> OutputBasis:
     packaged = load_basis()
     if packaged.topology != corpus.topology.name:
         raise TalkError(
-            f"the output basis 'rig' belongs to the head '{packaged.topology}', and this data is of '{corpus.topology.name}'; "
-            "set basis=none"
+            f"the output basis 'rig' belongs to the head '{packaged.topology}', and this data is of "
+            f"'{corpus.topology.name}'; set model.basis=none"
         )
     return LinearBasis(corpus, packaged.matrix)
 

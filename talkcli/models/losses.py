@@ -39,8 +39,10 @@ def phone_error(logits: Tensor, phones: Tensor) -> Tensor:
 
 
 def contact_error(logits: Tensor, contacts: Tensor, phones: Tensor) -> Tensor:
-    """Binary cross entropy of the contact head, both (B, A, 2), over the steps whose phone is known; contacts are rare, so
-    they weigh three times."""
+    """Binary cross entropy of the contact head, both (B, A, 2), over the steps whose phone is known.
+
+    Contacts are rare, so they weigh three times.
+    """
     steps = min(logits.shape[1], contacts.shape[1])
     target = contacts[:, :steps]
     each = F.binary_cross_entropy_with_logits(logits[:, :steps].float(), target, reduction="none")

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.articulation import Style, controls, life_of
-from talkcli.clip import Floats, Phone
+from talkcli.articulation import Style, lively_controls
+from talkcli.clip import Audio, Floats, Phone
 from talkcli.head import Head, load_head
 from talkcli.phones import PHONES
 
@@ -44,10 +44,9 @@ def displacements(head: Head, rng: np.random.Generator) -> Floats:
     frames = round(SECONDS * FPS)
     for string in range(STRINGS):
         template = head.subject_template(head.subjects[string % len(head.subjects)])
-        style = Style.random(rng)
-        values = head.values(controls(random_phones(rng), FPS, frames, style))
-        values += head.values(life_of(rng, frames))
-        parts.append(head.pose(values, template) - template)
+        noise = Audio(0.05 * rng.standard_normal(round(SECONDS * 16000)).astype(np.float32), 16000)
+        track = lively_controls(random_phones(rng), noise, FPS, frames, Style.drawn(rng), string)
+        parts.append(head.pose(head.values(track), template) - template)
     return np.concatenate(parts)
 
 
