@@ -64,3 +64,23 @@ def sample_speech() -> Path:
 
 def names(phones: Sequence[Phone]) -> list[str]:
     return [phone.name for phone in phones]
+
+
+def make_checkpoint(path: Path) -> Path:
+    """A small untrained model on the packaged head: it keeps the mouth as it is, so its motion is the head at rest."""
+    import torch
+
+    from talkcli.clip import CorpusInfo
+    from talkcli.head import load_head
+    from talkcli.models.checkpoint import save_checkpoint
+    from talkcli.models.encoders import TinyConfig
+    from talkcli.models.selftalk import SelfTalk, SelfTalkConfig
+
+    torch.manual_seed(0)
+    head = load_head()
+    corpus = CorpusInfo("made", head.topology, 30.0, head.subjects[:2])
+    tiny = TinyConfig(width=16, dilations=(1, 2), recurrent=False)
+    model = SelfTalk(SelfTalkConfig(encoder="tiny", tiny=tiny, time_map="time", basis="rig", width=16, heads=2), corpus)
+    templates = {name: head.subject_template(name) for name in head.subjects}
+    save_checkpoint(path, model, "selftalk", templates, {"command": "make_checkpoint"})
+    return path

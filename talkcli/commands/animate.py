@@ -18,8 +18,8 @@ def animate(
     model: Annotated[
         str, typer.Option(help="A shipped model's name (`talk models`), a run's folder, or a checkpoint.")
     ] = DEFAULT_MODEL,
-    subject: Annotated[str, typer.Option(help="Whose head speaks, e.g. s01.")] = "",
-    style: Annotated[str, typer.Option(help="Which training subject's way of speaking, e.g. s02.")] = "",
+    subject: Annotated[str, typer.Option(help="Whose head speaks, e.g. ada.")] = "",
+    style: Annotated[str, typer.Option(help="Which training subject's way of speaking, e.g. ben.")] = "",
     fps: Annotated[float, typer.Option(min=1.0, max=240.0, help="Frames a second.")] = 30.0,
     size: Annotated[str, typer.Option(help="Picture size in pixels: 512 or 1280x720.")] = "512",
     view: Annotated[str, typer.Option(help="Where the camera stands.")] = "front",
@@ -41,10 +41,11 @@ def animate(
     picture = picture_size(size)
     from talkcli.animate import AnimateOptions, frame_count, read_speech
     from talkcli.animate import animate as animate_speech
-    from talkcli.export import ExportOptions, check_target, write
+    from talkcli.export import ExportOptions, check_suffix, check_target, write
     from talkcli.models.base import pick_device
     from talkcli.models.checkpoint import load_checkpoint
 
+    check_suffix(out)
     check_target(out, force)
     speech = read_speech("-" if audio == "-" else Path(audio))
     options = AnimateOptions(
@@ -57,7 +58,7 @@ def animate(
         seed=seed,
     )
     chunks = animate_speech(speech, load_checkpoint(model, pick_device(device)), options)
-    look = ExportOptions(size=picture, view=view, background=background, renderer=renderer)
+    look = ExportOptions(size=picture, view=view, background=background, renderer=renderer, force=force)
     write(chunks, out, look, frame_count(speech, fps))
     typer.echo(out)
 
