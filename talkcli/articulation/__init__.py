@@ -13,7 +13,7 @@ from talkcli.articulation.mouth import as_track, mouth_controls
 from talkcli.articulation.style import Style
 from talkcli.clip import Audio, Phone, Track
 
-__all__ = ["Style", "controls", "life", "lively_controls", "mouth_controls", "mouth_curves"]
+__all__ = ["Style", "as_track", "controls", "life", "lively_controls", "mouth_controls", "mouth_curves"]
 
 PLAIN = Style()
 

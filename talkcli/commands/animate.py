@@ -39,27 +39,14 @@ def animate(
 ) -> None:
     """Turn speech into a moving head."""
     picture = picture_size(size)
-    from talkcli.animate import AnimateOptions, frame_count, read_speech
-    from talkcli.animate import animate as animate_speech
-    from talkcli.export import ExportOptions, check_suffix, check_target, write
-    from talkcli.models.base import pick_device
-    from talkcli.models.checkpoint import load_checkpoint
+    from talkcli.animate import AnimateOptions, animate_file
+    from talkcli.export import ExportOptions
 
-    check_suffix(out)
-    check_target(out, force)
-    speech = read_speech("-" if audio == "-" else Path(audio))
     options = AnimateOptions(
-        subject=subject,
-        style=style,
-        fps=fps,
-        contact=contact,
-        phones=phones,
-        life=float(life),
-        seed=seed,
+        subject=subject, style=style, fps=fps, contact=contact, phones=phones, life=float(life), seed=seed
     )
-    chunks = animate_speech(speech, load_checkpoint(model, pick_device(device)), options)
     look = ExportOptions(size=picture, view=view, background=background, renderer=renderer, force=force)
-    write(chunks, out, look, frame_count(speech, fps))
+    animate_file(audio, out, model=model, options=options, export_options=look, device=device)
     typer.echo(out)
 
 

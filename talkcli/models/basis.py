@@ -85,26 +85,30 @@ class LinearBasis(OutputBasis):
     def encode(self, displacements: NDArray[np.float32]) -> NDArray[np.float32]:
         matrix = self.matrix.cpu().numpy()
         right = displacements.reshape(len(displacements), -1) @ matrix.T  # (T, K)
-        gram = (matrix.astype(np.float64) @ matrix.T.astype(np.float64)).astype(np.float64)
+        gram = matrix.astype(np.float64) @ matrix.T.astype(np.float64)
         return np.linalg.solve(gram, right.T.astype(np.float64)).T.astype(np.float32)
 
     def squared_error(self, error: Tensor, region: str | None = None) -> Tensor:
         _, gram = self._part(region)
-        error = error.float()
-        return ((error @ gram) * error).sum(-1)  # (B, T)
+        with torch.autocast(error.device.type, enabled=False):  # bfloat16 has no digits for a quadratic form
+            error = error.float()
+            return ((error @ gram) * error).sum(-1)  # (B, T)
 
     def _part(self, region: str | None) -> tuple[Tensor, Tensor]:
         """A region's columns of the matrix (K, 3L), and their Gram matrix divided by 3L (K, K)."""
         known = self._parts.get(region)
         if known is None or known[0].device != self.matrix.device:
-            columns = self.matrix
-            if region is not None:
-                picked = self.indices(region).to(columns.device)
-                columns = columns.reshape(-1, self.vertices, 3)[:, picked].flatten(1)
-            double = columns.double()
-            known = columns, (double @ double.T / columns.shape[1]).float()
-            self._parts[region] = known
+            with torch.inference_mode(False):  # what validation sees first must serve training as well
+                known = self._parts[region] = self._made(region)
         return known
+
+    def _made(self, region: str | None) -> tuple[Tensor, Tensor]:
+        columns = self.matrix
+        if region is not None:
+            picked = self.indices(region).to(columns.device)
+            columns = columns.reshape(-1, self.vertices, 3)[:, picked].flatten(1)
+        double = columns.double()
+        return columns, (double @ double.T / columns.shape[1]).float()
 
 
 def _rig_basis(corpus: CorpusInfo) -> OutputBasis:

@@ -58,7 +58,7 @@ class DilatedBlock(nn.Module):
             ChannelNorm(width),
             nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation),
             nn.GELU(),
-            nn.Dropout(dropout),
+            nn.Dropout1d(dropout),
             nn.Conv1d(width, width, 1),
         )
 

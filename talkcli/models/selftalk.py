@@ -46,6 +46,7 @@ class SelfTalkConfig:
     interpreter_heads: int = 8
     interpreter_layers: int = 6
     interpreter_feed_forward: int = 2048
+    interpreter_dropout: float = 0.1
 
 
 class SelfTalk(TalkModel):
@@ -87,6 +88,7 @@ class SelfTalk(TalkModel):
             config.interpreter_layers,
             config.interpreter_layers,
             config.interpreter_feed_forward,
+            config.interpreter_dropout,
             batch_first=True,
         )
         self.lm_head = nn.Linear(width, self.text_encoder.symbols)
