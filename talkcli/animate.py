@@ -168,7 +168,7 @@ def _at_frames(vertices: Floats, model_fps: float, origin: float, window: Window
     return between
 
 
-def _contacts(audio: Audio, window: Window, motion: Motion, origin: float, phones: Phones) -> list[contact.Contact]:
+def contacts(audio: Audio, window: Window, motion: Motion, origin: float, phones: Phones) -> list[contact.Contact]:
     """Where the lips meet in a window, in the time of the whole sound."""
     found: list[contact.Contact] = []
     if motion.contact_probabilities is not None:
