@@ -250,7 +250,7 @@ def test_an_output_that_cannot_be_written_is_told_before_any_work(
 
 
 def test_a_place_that_takes_no_files_is_told_in_one_line(model: Path, speech: Path, fails: Fails) -> None:
-    fails("animate", speech, "--out", "--model", model, "--phones", "head", "--no-life")
+    fails("animate", speech, "--out", "/proc/face.npz", "--model", model, "--phones", "head", "--no-life")
 
 
 def test_an_existing_output_is_kept_without_force(model: Path, speech: Path, tmp_path: Path, fails: Fails) -> None:

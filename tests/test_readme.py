@@ -1,0 +1,94 @@
+"""The README's commands, run as they stand; only what would take hours or needs a trained model is stood in for."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talkcli.cli import main
+from talkcli.commands.animate import DEFAULT_MODEL
+from tests.make import make_checkpoint, make_tone, save_sound
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LINES = [line.partition("  #")[0].strip() for line in re.findall(r"^ {4}((?:talk|make) .*)$", README, re.MULTILINE)]
+
+
+def lines(start: str) -> list[str]:
+    return [line for line in LINES if line.startswith(start)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A small untrained model, in place of the shipped one and of a finished run."""
+    return make_checkpoint(tmp_path_factory.mktemp("run") / "best.safetensors").read_bytes()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: bytes) -> Path:
+    """A folder as the README's reader has it: half a second of sound in two forms, and a run."""
+    for suffix, subtype in (("wav", "PCM_16"), ("mp3", "MPEG_LAYER_III")):
+        save_sound(tmp_path / f"speech.{suffix}", make_tone(0.5).samples, subtype=subtype)
+    for path in (
+        tmp_path / "runs" / "first" / "best.safetensors",
+        tmp_path / "shipped" / f"{DEFAULT_MODEL}.safetensors",
+    ):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(model)
+    monkeypatch.setattr("talkcli.models.checkpoint.SHIPPED", tmp_path / "shipped")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_readme_shows_every_command() -> None:
+    assert {line.split()[1] for line in lines("talk ")} == {"animate", "models", "preprocess", "train"}
+
+
+@pytest.mark.parametrize("line", lines("talk animate"))
+def test_animate_writes_what_the_readme_says(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command, _, source = (part.strip() for part in line.partition("<"))
+    if source:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((folder / source).read_bytes())))
+    arguments = shlex.split(command)[1:]
+    assert main(arguments) == 0
+    assert (folder / arguments[arguments.index("--out") + 1]).stat().st_size > 1000
+
+
+@pytest.mark.parametrize("line", lines("talk models"))
+def test_models_lists_the_default_model(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(shlex.split(line)[1:]) == 0
+    assert DEFAULT_MODEL in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", [*lines("talk preprocess"), *lines("talk train")])
+def test_preprocess_and_train_are_asked_as_the_readme_says(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take hours; tests/test_cli.py runs both for real, on seconds of speech."""
+    asked: list[Any] = []
+    monkeypatch.setattr("talkcli.preprocess.preprocess", lambda *options: asked.extend(options))
+    monkeypatch.setattr("talkcli.train.train", lambda options: asked.append(options) or "best")
+    assert main(shlex.split(line)[1:]) == 0
+    words = shlex.split(line)
+    assert words[words.index("--out") + 1] in re.split(r"[\s'\"()]+", " ".join(map(str, asked)))
+
+
+@pytest.mark.parametrize("line", lines("make "))
+def test_make_knows_what_the_readme_asks_of_it(line: str) -> None:
+    subprocess.run([*shlex.split(line), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_the_python_example_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("0.0 (15, ")
+
+
+def test_files_that_the_readme_links_are_there() -> None:
+    linked = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert linked
+    assert [link for link in linked if not (ROOT / link).exists()] == []
