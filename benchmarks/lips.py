@@ -23,14 +23,15 @@ from pathlib import Path
 import numpy as np
 
 from talkcli import metrics
-from talkcli.animate import PHONES, AnimateOptions, animate, read_speech
+from talkcli.animate import PHONES, AnimateOptions, animate
+from talkcli.audio import load_audio
 from talkcli.clip import Audio, Phone
+from talkcli.commands.animate import DEFAULT_MODEL
 from talkcli.errors import TalkError
 from talkcli.models.base import pick_device
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint
 from talkcli.prepared import Corpus
 
-DEFAULT_MODEL = "selftalk-tiny"
 HEADER = "| | clips | closure | false | corr | lag ms | still |\n|---|---|---|---|---|---|---|"
 
 
@@ -52,7 +53,7 @@ def recordings(folder: Path) -> Iterator[Recording]:
         if not sounds:
             raise TalkError(f"{table} has no {name}.wav or {name}.flac beside it")
         group = "".join(itertools.takewhile(str.isalpha, name))
-        yield Recording(name, (group,), read_speech(sounds[0]), read_phones(table))
+        yield Recording(name, (group,), load_audio(sounds[0]), read_phones(table))
 
 
 def read_phones(table: Path) -> list[Phone]:

@@ -75,7 +75,7 @@ def test_control_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, speech: Path, 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("talkcli.animate.read_speech", interrupted)
+    monkeypatch.setattr("talkcli.animate.load_audio", interrupted)
     assert talk("animate", speech, "--out", tmp_path / "face.npz") == 130
 
 
@@ -83,7 +83,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, speech: Path
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("talkcli.animate.read_speech", broken)
+    monkeypatch.setattr("talkcli.animate.load_audio", broken)
     with pytest.raises(ZeroDivisionError):
         talk("animate", speech, "--out", tmp_path / "face.npz")
 
@@ -244,7 +244,7 @@ def test_a_name_that_is_unknown_is_told_in_one_line(
 def test_an_output_that_cannot_be_written_is_told_before_any_work(
     name: str, speech: Path, tmp_path: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("talkcli.models.checkpoint.load_checkpoint", None)  # nothing may ask for it
+    monkeypatch.setattr("talkcli.animate.load_checkpoint", None)  # nothing may ask for it
     fails("animate", speech, "--out", tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["speech.wav"]
 
