@@ -34,8 +34,9 @@ def velocity(basis: OutputBasis, error: Tensor, batch: Batch, region: str | None
 def phone_error(logits: Tensor, phones: Tensor) -> Tensor:
     """Cross entropy of the phone head; logits (B, A, 40), phones (B, A) with -1 where unknown."""
     steps = min(logits.shape[1], phones.shape[1])
-    flat = logits[:, :steps].flatten(0, 1).float()
-    return F.cross_entropy(flat, phones[:, :steps].flatten(), ignore_index=-1, label_smoothing=0.05)
+    flat, target = logits[:, :steps].flatten(0, 1).float(), phones[:, :steps].flatten()
+    total = F.cross_entropy(flat, target, ignore_index=-1, label_smoothing=0.05, reduction="sum")
+    return total / (target >= 0).sum().clamp(min=1)
 
 
 def contact_error(logits: Tensor, contacts: Tensor, phones: Tensor) -> Tensor:
