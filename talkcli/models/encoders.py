@@ -72,6 +72,7 @@ class LogMel(nn.Module):
         )
 
     def forward(self, samples: Tensor, lengths: Tensor) -> Tensor:
+        samples = nn.functional.pad(samples, (0, max(0, 512 - samples.shape[1])))  # one window at least
         with torch.autocast(samples.device.type, enabled=False):
             log = (self.spectrum(samples.float()) + 1e-4).log()  # (B, M, P)
         inside = length_mask(lengths // HOP + 1, log.shape[2])[:, None]  # (B, 1, P)
@@ -173,12 +174,16 @@ class Hub(nn.Module):
             self.model.feature_extractor.requires_grad_(False)
 
     def forward(self, speech: Speech) -> Heard:
-        inside = length_mask(speech.lengths, speech.samples.shape[1])
-        count = speech.lengths[:, None]
-        mean = (speech.samples * inside).sum(1, keepdim=True) / count
-        centred = (speech.samples - mean) * inside
-        scaled = centred / (centred.square().sum(1, keepdim=True) / count + 1e-7).sqrt()
-        return Heard(self.model(scaled).last_hidden_state)
+        return Heard(self.model(normal(speech)).last_hidden_state)
+
+
+def normal(speech: Speech) -> Tensor:
+    """Samples (B, S) with a mean of 0 and a variance of 1 over each clip, as wav2vec2 and its kin were trained."""
+    inside = length_mask(speech.lengths, speech.samples.shape[1])
+    count = speech.lengths[:, None]
+    mean = (speech.samples * inside).sum(1, keepdim=True) / count
+    centred = (speech.samples - mean) * inside
+    return centred / (centred.square().sum(1, keepdim=True) / count + 1e-7).sqrt()
 
 
 ENCODERS: dict[str, str] = {"tiny": "Tiny", "wav2vec2": "Hub", "hubert": "Hub", "wavlm": "Hub"}

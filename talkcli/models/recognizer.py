@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Speech
-from talkcli.models.encoders import HubConfig, Tiny, TinyConfig
+from talkcli.models.encoders import HubConfig, Tiny, TinyConfig, normal
 from talkcli.phones import PHONES
 
 BLANK = 0
@@ -79,8 +79,9 @@ class HubRecognizer(nn.Module):
         self.symbols = int(self.model.config.vocab_size)
 
     def forward(self, speech: Speech) -> tuple[Tensor, Tensor]:
-        out = self.model(speech.samples, output_hidden_states=True)
-        return out.hidden_states[-1], out.logits
+        """Hidden states (B, A, D) and symbol logits (B, A, C)."""
+        hidden = self.model.base_model(normal(speech)).last_hidden_state
+        return hidden, self.model.lm_head(hidden)
 
     def steps(self, speech: Speech) -> Tensor:
         """How many encoder steps of each clip count (B,)."""
