@@ -86,7 +86,7 @@ class Corpus:
         return tuple(clip for clip in self.clips if clip.split == split)
 
     def audio(self, entry: ClipEntry) -> Audio:
-        return Audio(self._array(entry, "audio").astype(np.float32) / 32768, RATE)
+        return Audio(self._array(entry, "audio").astype(np.float32) / np.float32(32768), RATE)
 
     def phones(self, entry: ClipEntry) -> list[Phone]:
         """The phones with times, without gaps; none where the data set has none."""
@@ -205,7 +205,7 @@ def save_clip(
 
 
 def stored_recipe(folder: Path, name: str) -> dict[str, Any] | None:
-    """How a finished clip was made, with its "frames" and "samples"; None where there is no such clip, or half of one."""
+    """How a finished clip was made, with "frames" and "samples"; None where there is no such clip, or half of one."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -1,4 +1,4 @@
-"""Phones with times -> how the mouth moves -> controls of the default head; and what the rest of the face does meanwhile.
+"""Phones with times -> how the mouth moves -> controls of the default head; and what the rest of the face does.
 
 `controls` is the whole way; `mouth_curves` stops at millimetres; `life` adds blinks, brows and gaze.
 """

@@ -80,7 +80,9 @@ def _gaze(frames: int, fps: float, rng: np.random.Generator) -> Curve:
         out[int(at * fps) :] = rng.normal(0, 0.09)
         at += rng.uniform(0.5, 2.2)
     kernel = np.ones(max(round(0.04 * fps), 1))
-    return np.asarray(np.convolve(np.pad(out, len(kernel), mode="edge"), kernel / kernel.sum(), "same")[len(kernel) : -len(kernel)])
+    return np.asarray(
+        np.convolve(np.pad(out, len(kernel), mode="edge"), kernel / kernel.sum(), "same")[len(kernel) : -len(kernel)]
+    )
 
 
 def _drift(frames: int, fps: float, rng: np.random.Generator) -> Curve:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from talkcli.phones import DIPHTHONGS, PHONES
+from talkcli.phones import DIPHTHONGS, PHONES, words
 
-# Millimetres: jaw (lower incisors' way down), lip (vertical gap between the lips; below 0 they press), protrusion, width
-# (of the mouth, against rest). From 0 to 1: the others, upper is the upper lip's raise over the teeth.
+# Millimetres: jaw (lower incisors' way down), lip (vertical gap between the lips; below 0 they press), protrusion,
+# width (of the mouth, against rest). From 0 to 1: the others, upper is the upper lip's raise over the teeth.
 CHANNELS = ("jaw", "lip", "protrusion", "width", "press", "bite", "upper", "tip", "back", "out")
 LIP_CHANNELS = ("lip", "press", "bite", "upper")
 ROUND_CHANNELS = ("protrusion", "width")
@@ -40,12 +40,13 @@ class Target:
         return self.round if channel in ROUND_CHANNELS else self.tongue
 
 
-def _target(mouth: tuple[float, ...], alphas: tuple[float, ...], **others: float) -> Target:
+def _target(mouth: tuple[float, ...], alphas: tuple[float, float, float], **others: float) -> Target:
     """mouth: jaw, lip, protrusion, width; alphas: jaw, lip, round."""
     values = dict(zip(CHANNELS, mouth, strict=False)) | others
     own = {"bite": 8.0} if "bite" in others else {}
     tongue = 2.0 if {"tip", "back", "out"} & set(others) else 1.0
-    return Target(values, *alphas, tongue=tongue, own=own)
+    jaw, lip, rounding = alphas
+    return Target(values, jaw, lip, rounding, tongue, own)
 
 
 _VOWEL = (1.0, 1.0, 1.0)
@@ -96,8 +97,8 @@ SPLIT = 0.55  # where a diphthong turns into its second part
 # How fast the pull fades, per millisecond: a half-life of 23 ms by default.
 FADE, FADE_BILABIAL, FADE_LABIODENTAL, FADE_SILENCE = 0.030, 0.055, 0.050, 0.012
 FADE_ROUND_BEFORE, FADE_ROUND_AFTER = 0.016, 0.022  # rounding starts 120 to 150 ms early
-ROUNDED = frozenset("UW W OW AO UH SH ZH CH JH".split())
-REDUCIBLE = frozenset("AH IH T D N L K G NG".split())  # short ones fall short of their target
+ROUNDED = frozenset(words("UW W OW AO UH SH ZH CH JH"))
+REDUCIBLE = frozenset(words("AH IH T D N L K G NG"))  # short ones fall short of their target
 REDUCED_BELOW, REDUCED_FLOOR = 0.070, 0.35  # seconds, least factor of the strength
 
 assert {second for _, second in DIPHTHONGS.values()} | set(PHONES) - {"AY", "AW", "OY"} == set(TARGETS)

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from talkcli.clip import Floats, Phone
+from talkcli.datasets.phone_sets import from_ipa
 from talkcli.errors import TalkError
-from talkcli.phones import VOICELESS_STOP, VOWELS, from_ipa
+from talkcli.phones import VOICELESS_STOP, VOWELS
 
 INSTALL = "pip install 'talkcli[synthetic]'"
 _SYNCHRONOUS, _PHONEME_EVENTS, _AS_IPA, _DONT_EXIT = 2, 1, 2, 0x8000
@@ -24,6 +25,7 @@ _UTF8, _END_PAUSE = 1, 0x1000
 _RATE, _PITCH, _RANGE = 1, 3, 4
 _EVENT_END, _EVENT_PHONEME = 0, 7
 _QUIET = 60 / 32768
+_VOICELESS = frozenset({"P", "T", "K", "CH", "F", "TH", "S", "SH", "HH"})
 
 
 class _Event(ctypes.Structure):
@@ -80,12 +82,12 @@ def _library() -> _Library:
     return _Library()
 
 
-def speak(text: str, voice: str, *, rate: int, pitch: int, pitch_range: int) -> tuple[Floats, int, list[Phone]]:
+def speak(text: str, voice: str, *, rate: int, pitch: int, spread: int) -> tuple[Floats, int, list[Phone]]:
     """Samples (S,), their rate, and the phones.
 
     Args:
         voice: a voice and a variant, such as "en-us+f2".
-        rate: words a minute; pitch and pitch_range: 0 to 100.
+        rate: words a minute; pitch and spread: 0 to 100.
 
     Raises:
         TalkError: no such voice.
@@ -93,13 +95,13 @@ def speak(text: str, voice: str, *, rate: int, pitch: int, pitch_range: int) -> 
     engine = _library()
     if engine.library.espeak_SetVoiceByName(voice.encode()) != 0:
         raise TalkError(f"espeak-ng has no voice '{voice}'; its wheel is another than the corpus was made for")
-    for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, pitch_range)):
+    for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, spread)):
         engine.library.espeak_SetParameter(parameter, value, 0)
     engine.sound.clear()
     engine.events.clear()
     data = text.encode("utf-8")
     engine.library.espeak_Synth(data, len(data) + 1, 0, 0, 0, _UTF8 | _END_PAUSE, None, None)
-    samples = np.frombuffer(b"".join(engine.sound), "<i2").astype(np.float32) / 32768
+    samples = np.frombuffer(b"".join(engine.sound), "<i2").astype(np.float32) / np.float32(32768)
     events = [(sample / engine.rate, name) for sample, name in engine.events]
     return samples, engine.rate, corrected(raw_phones(events, len(samples) / engine.rate), samples, engine.rate)
 
@@ -136,9 +138,6 @@ def corrected(phones: Sequence[Phone], samples: Floats, rate: int) -> list[Phone
             starts[index] -= min(shift, 0.45 * length)
     ends = [*starts[1:], phones[-1].end] if phones else []
     return [Phone(phone.name, a, b) for phone, a, b in zip(phones, starts, ends, strict=True)]
-
-
-_VOICELESS = frozenset("P T K CH F TH S SH HH".split())
 
 
 def _silence_before(samples: Floats, rate: int, time: float, length: float) -> float:

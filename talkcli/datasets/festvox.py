@@ -11,18 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from talkcli.clip import Floats, Phone
+from talkcli.datasets.phone_sets import PhoneSet, from_set
 from talkcli.errors import TalkError
-from talkcli.phones import from_mrpa, from_radio
 
 INSTALL = {
     "flite": "sudo apt-get install flite",
-    "festival": "sudo apt-get install festival festlex-cmu festlex-poslex",
-    "kal_diphone": "sudo apt-get install festvox-kallpc16k",
-    "ked_diphone": "sudo apt-get install festvox-kdlpc16k",
-    "cmu_us_slt_arctic_hts": "sudo apt-get install festvox-us-slt-hts",
-    "rab_diphone": "sudo apt-get install festvox-rablpc16k",
+    "festival": "sudo apt-get install festival festlex-cmu festlex-poslex "
+    "festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts",
 }
-_MRPA_VOICES = frozenset({"rab_diphone"})
 _SECONDS = 60.0  # a sentence takes less than one
 
 
@@ -31,8 +27,7 @@ def flite_voices() -> frozenset[str]:
     """The voices that flite has; none where it is not installed."""
     if shutil.which("flite") is None:
         return frozenset()
-    listed = _run(["flite", "-lv"])
-    return frozenset(listed.rpartition(":")[2].split())
+    return frozenset(_run(["flite", "-lv"]).rpartition(":")[2].split())
 
 
 @cache
@@ -40,65 +35,70 @@ def festival_voices() -> frozenset[str]:
     """The voices that festival has; none where it is not installed."""
     if shutil.which("festival") is None:
         return frozenset()
-    listed = _run(["festival", "-b", "(format t \"%l\\n\" (voice.list))"])
+    listed = _run(["festival", "-b", '(format t "%l\\n" (voice.list))'])
     return frozenset(listed.replace("(", " ").replace(")", " ").split())
 
 
 def _run(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise TalkError(f"'{command[0]}' hangs: no answer in {_SECONDS:.0f} s") from error
     if done.returncode != 0:
-        raise TalkError(f"'{command[0]}' failed: {done.stderr.strip()[-200:] or f'exit code {done.returncode}'}")
-    return done.stdout
+        reason = done.stderr.decode("utf-8", "replace").strip()[-200:] or f"exit code {done.returncode}"
+        raise TalkError(f"'{command[0]}' failed: {reason}")
+    return done.stdout.decode("utf-8", "replace")
 
 
 def _read(path: Path) -> tuple[Floats, int]:
     import soundfile
 
     samples, rate = soundfile.read(path, dtype="float32")
-    return np.ascontiguousarray(samples), int(rate)
+    return np.ascontiguousarray(samples, np.float32), int(rate)
 
 
-def flite(text: str, voice: str, *, stretch: float, pitch: float, pitch_range: float) -> tuple[Floats, int, list[Phone]]:
-    """Samples (S,), their rate, and the phones; pitch is the mean in Hz, pitch_range its deviation."""
+def flite(text: str, voice: str, *, stretch: float, pitch: float, spread: float) -> tuple[Floats, int, list[Phone]]:
+    """Samples (S,), their rate, and the phones; pitch is the mean in Hz, spread its deviation."""
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "speech.wav"
         command = ["flite", "-voice", voice, "-psdur", "--setf", f"duration_stretch={stretch:.3f}"]
-        command += ["--setf", f"int_f0_target_mean={pitch:.1f}", "--setf", f"int_f0_target_stddev={pitch_range:.1f}"]
+        command += ["--setf", f"int_f0_target_mean={pitch:.1f}", "--setf", f"int_f0_target_stddev={spread:.1f}"]
         labels = _run([*command, "-t", text, "-o", str(wav)])
         samples, rate = _read(wav)
     rows = [(name, float(end)) for name, _, end in (row.rpartition(":") for row in labels.split())]
-    return samples, rate, _phones(rows, voice)
+    return samples, rate, _phones(rows, "radio")
 
 
-def festival(text: str, voice: str, *, stretch: float) -> tuple[Floats, int, list[Phone]]:
-    """Samples (S,), their rate, and the phones."""
+def festival(
+    text: str, voice: str, *, stretch: float, phone_set: PhoneSet = "radio", encoding: str = "utf-8"
+) -> tuple[Floats, int, list[Phone]]:
+    """Samples (S,), their rate, and the phones; letters that the voice's encoding lacks are left out."""
     quoted = text.replace("\\", " ").replace('"', " ")
     with tempfile.TemporaryDirectory() as folder:
         wav, labels, script = (Path(folder) / name for name in ("speech.wav", "speech.lab", "speech.scm"))
-        script.write_text(
+        commands = (
             f"(voice_{voice})\n(Parameter.set 'Duration_Stretch {stretch:.3f})\n"
             f'(set! u (utt.synth (Utterance Text "{quoted}")))\n'
-            f'(utt.save.segs u "{labels}")\n(utt.save.wave u "{wav}" \'riff)\n',
-            encoding="utf-8",
+            f'(utt.save.segs u "{labels}")\n(utt.save.wave u "{wav}" \'riff)\n'
         )
+        script.write_bytes(commands.encode(encoding, "ignore"))
         _run(["festival", "-b", str(script)])
         if not wav.exists() or not labels.exists():
-            raise TalkError(f"festival made no sound of {text!r}")
+            raise TalkError(f"festival's {voice} made no sound of {text!r}")
         samples, rate = _read(wav)
-        lines = labels.read_text(encoding="utf-8").splitlines()
+        lines = labels.read_text(encoding="latin-1").splitlines()
     rows = [(parts[2], float(parts[0])) for parts in (line.split() for line in lines) if len(parts) == 3]
-    return samples, rate, _phones(rows, voice)
+    return samples, rate, _phones(rows, phone_set)
 
 
-def _phones(rows: list[tuple[str, float]], voice: str) -> list[Phone]:
-    """Phones from names with the times at which they end."""
+def _phones(rows: list[tuple[str, float]], phone_set: PhoneSet) -> list[Phone]:
+    """Phones from names with the times at which they end; a mark that is no sound belongs to the phone before."""
     out: list[Phone] = []
     start = 0.0
     for name, end in rows:
-        names = from_mrpa(name) if voice in _MRPA_VOICES else from_radio(name)
+        names = from_set(name, phone_set)
+        if not names and out:
+            out[-1] = Phone(out[-1].name, out[-1].start, end)
         for part, phone in enumerate(names):
             step = (end - start) / len(names)
             out.append(Phone(phone, start + part * step, start + (part + 1) * step))

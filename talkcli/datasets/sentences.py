@@ -13,29 +13,41 @@ from pathlib import Path
 
 import numpy as np
 
-from talkcli.phones import INDEX, diphones
+from talkcli.phones import INDEX, diphones, words
 
-_NAMES = """Bob Pam Abby Phoebe Vivian Fabio Oscar Maya Tom Beth Judge_Moore George Zoe Theo Ruth Wanda Quentin Yvonne
-Hugh Chloe Jack Felipe Mom Papa Barbara Pamela Philip Victor Bobby Mabel Omar Beau Joyce Roy Troy Asia Azure""".split()
-_PLACES = """the_park the_harbour the_village Paris Birmingham the_beach the_museum Bombay the_farm the_office Mumbai
-Vienna the_pub the_library the_river Boston Africa Mount_Fuji the_voyage_home the_garage the_treasury the_boiler_room
-Poland Beijing the_Hague the_valley the_bathroom the_foyer the_casino""".split()
-_ADJECTIVES = """big blue brave awful funny purple simple violent beautiful quiet huge royal annoying moist thick
-yellow shy cheap rough smooth narrow empty feeble subtle vivid warm oily usual casual young oval ripe foggy bumpy
-wooden tiny joyful coy""".split()
-_NOUNS = """book puppy boy map pumpkin boat baby mirror bubble fork five_pipes violin oyster beam thumb lamp vision
-measure television boiler coin toy voice choice garage jewel judge church watch shoe sugar fish leaf wave vase knife
-mouth mother feather moth bath tooth house horse owl cow towel cloud eye pie kite light bird nurse shirt earth idea
-pear chair bear beer fire tower flower computer problem member number apple people cup pub web tube room moment memory
-farm film form roof cough laugh photograph elephant envelope van glove river oven evening song ring finger kangaroo
-yacht university onion uniform cube queen question square quiz wool wood foot cushion bush butcher pool moon
-collision explosion treasure azure_sky beige_coat mirage""".split()
-_VERBS = """bought pushed moved found broke painted fixed loved pulled measured saw caught brought chewed shook
-wrapped weighed hid enjoyed employed avoided destroyed thought_about looked_at jumped_over paid_for asked_about
-forgot watched cooked burned heard filmed robbed mopped pumped bothered""".split()
-_ADVERBS = """slowly happily before_breakfast every_evening by_himself above_the_bridge with_both_thumbs usually
-for_five_months in_public at_home very_badly on_purpose without_a_map as_usual behind_the_barn maybe perhaps
-on_the_beach this_morning far_too_often with_pleasure""".split()
+_NAMES = words("""
+    Bob Pam Abby Phoebe Vivian Fabio Oscar Maya Tom Beth Judge_Moore George Zoe Theo Ruth Wanda Quentin Yvonne
+    Hugh Chloe Jack Felipe Mom Papa Barbara Pamela Philip Victor Bobby Mabel Omar Beau Joyce Roy Troy Asia Azure
+    """)
+_PLACES = words("""
+    the_park the_harbour the_village Paris Birmingham the_beach the_museum Bombay the_farm the_office Mumbai
+    Vienna the_pub the_library the_river Boston Africa Mount_Fuji the_voyage_home the_garage the_treasury
+    the_boiler_room Poland Beijing the_Hague the_valley the_bathroom the_foyer the_casino
+    """)
+_ADJECTIVES = words("""
+    big blue brave awful funny purple simple violent beautiful quiet huge royal annoying moist thick yellow shy
+    cheap rough smooth narrow empty feeble subtle vivid warm oily usual casual young oval ripe foggy bumpy
+    wooden tiny joyful coy
+    """)
+_NOUNS = words("""
+    book puppy boy map pumpkin boat baby mirror bubble fork five_pipes violin oyster beam thumb lamp vision
+    measure television boiler coin toy voice choice garage jewel judge church watch shoe sugar fish leaf wave
+    vase knife mouth mother feather moth bath tooth house horse owl cow towel cloud eye pie kite light bird
+    nurse shirt earth idea pear chair bear beer fire tower flower computer problem member number apple people
+    cup pub web tube room moment memory farm film form roof cough laugh photograph elephant envelope van glove
+    river oven evening song ring finger kangaroo yacht university onion uniform cube queen question square quiz
+    wool wood foot cushion bush butcher pool moon collision explosion treasure azure_sky beige_coat mirage
+    """)
+_VERBS = words("""
+    bought pushed moved found broke painted fixed loved pulled measured saw caught brought chewed shook wrapped
+    weighed hid enjoyed employed avoided destroyed thought_about looked_at jumped_over paid_for asked_about
+    forgot watched cooked burned heard filmed robbed mopped pumped bothered
+    """)
+_ADVERBS = words("""
+    slowly happily before_breakfast every_evening by_himself above_the_bridge with_both_thumbs usually
+    for_five_months in_public at_home very_badly on_purpose without_a_map as_usual behind_the_barn maybe perhaps
+    on_the_beach this_morning far_too_often with_pleasure
+    """)
 _SHORT = """Yes. No. Maybe. Hello. Goodbye! Why? Stop! Help! Wow! Oh boy. Thank you. Not now. My mom. Papa! Five. Above
 all. Of course. Oops! Bye bye. Be brave. Good morning. Who, me? Come back! Never mind. Boom! Have fun. You bet. A map.
 Up. Pop! Bomb. Both of them. Give up. Enjoy! What a pity. Keep moving. Very well. Hush! Join us. Whoever. Ouch! Beep.
@@ -76,9 +88,11 @@ _PATTERNS = (
     "The {a} {o} {v} the {a} {o} {d}, and {n} laughed.",
     "Oh, {n}! The {o}!",
 )
-_ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-seventeen eighteen nineteen""".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = words("""
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen
+    """)
+_TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
 _SLOTS = {"n": _NAMES, "p": _PLACES, "a": _ADJECTIVES, "o": _NOUNS, "v": _VERBS, "d": _ADVERBS}
 
 
@@ -108,8 +122,8 @@ def from_pattern(rng: np.random.Generator) -> str:
 def _fill(slot: str, rng: np.random.Generator) -> str:
     if slot == "k":
         return number(int(10 ** rng.uniform(0, 3.6)))
-    words = _SLOTS[slot]
-    return words[rng.integers(len(words))]
+    choices = _SLOTS[slot]
+    return choices[rng.integers(len(choices))]
 
 
 def split_sentences(text: str) -> list[str]:
@@ -123,12 +137,12 @@ def dictionary() -> dict[str, tuple[str, ...]]:
     """Word -> phones, from the pronouncing dictionary inside the pocketsphinx wheel."""
     from pocketsphinx import get_model_path
 
-    words: dict[str, tuple[str, ...]] = {}
+    known: dict[str, tuple[str, ...]] = {}
     for line in Path(get_model_path("en-us/cmudict-en-us.dict")).read_text(encoding="utf-8").splitlines():
         word, *names = line.split()
         if "(" not in word and all(name in INDEX for name in names):
-            words[word] = tuple(names)
-    return words
+            known[word] = tuple(names)
+    return known
 
 
 def spoken(text: str) -> list[str]:
@@ -158,18 +172,20 @@ def drawn(rng: np.random.Generator) -> Callable[[], str]:
         return usual[int(picks[np.searchsorted(np.cumsum(score), rng.random() * score.sum())])]
 
     def sentence() -> str:
-        words: list[str] = []
+        said: list[str] = []
         for _ in range(int(rng.integers(3, 17))):
-            words.append(word_after(words))
-        for at in range(3, len(words) - 2):
+            said.append(word_after(said))
+        for at in range(3, len(said) - 2):
             if rng.random() < 0.12:
-                words[at] += ","
-        return " ".join(words).capitalize() + ".!?."[rng.integers(4)]
+                said[at] += ","
+        return " ".join(said).capitalize() + ".!?."[rng.integers(4)]
 
     return sentence
 
 
-def _cumulated(log_weights: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _cumulated(
+    log_weights: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     weights = np.exp(log_weights - log_weights.max())
     total: np.ndarray[tuple[int], np.dtype[np.float64]] = np.cumsum(weights / weights.sum())
     total[-1] = 1.0

@@ -1,4 +1,4 @@
-"""The synthetic corpus: sentences, read by synthesizers that tell their phones' times, articulated on the default head."""
+"""The synthetic corpus: sentences, synthesizers that read them and time their phones, and the head that mouths them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from talkcli.phones import tidy
 from talkcli.prepared import RATE
 
 FPS = 30.0
-VERSION = 1  # of what a recipe means: clips of another version are made anew
-SECONDS = 3.75  # of a clip on average
+VERSION = 2  # of what a recipe means: clips of another version are made anew
+SECONDS = 4.1  # of a clip on average
 SHARES: Mapping[Split, float] = {"train": 0.90, "val": 0.05, "test": 0.05}
 HELD_OUT = 2  # subjects each of val and test
 REST_SHARE = 0.03  # of the train split: noise, hum, music, clicks and silence, with the mouth at rest
@@ -97,8 +97,8 @@ class Synthetic:
             kind = sounds.KINDS[int(rng.integers(len(sounds.KINDS)))]
             return Recipe(name, names[number], split, f"none:{kind}", "", data | {"rest": kind})
         voice = voices.choose(rng, split, number, len(names), self.here)
-        if voice.foreign_text:
-            text = foreign.sentence(voice.foreign_text, rng)
+        if voice.language != "en":
+            text = foreign.sentence(voice.language, rng, numbers=voice.engine == "espeak")
         return Recipe(name, names[number], split, voice.label, text, data | {"voice": asdict(voice)})
 
     @staticmethod
@@ -177,7 +177,7 @@ def _pause_seconds(now: float, outer: bool, rng: np.random.Generator) -> float:
 
 
 def _pause(sound: Floats, seconds: float, first: bool, last: bool) -> Floats:
-    """A silence of another length. The first is cut or filled at its start, the last at its end, others in the middle."""
+    """A silence of another length. The first changes at its start, the last at its end, others in the middle."""
     wanted = round(seconds * RATE)
     keep = min(len(sound), wanted)
     head = 0 if first else keep if last else keep // 2
