@@ -83,10 +83,9 @@ class LinearBasis(OutputBasis):
         return (motion.to(columns.dtype) @ columns).reshape(*motion.shape[:-1], -1, 3)
 
     def encode(self, displacements: NDArray[np.float32]) -> NDArray[np.float32]:
-        matrix = self.matrix.cpu().numpy()
+        matrix = self.matrix.cpu().numpy().astype(np.float64)
         right = displacements.reshape(len(displacements), -1) @ matrix.T  # (T, K)
-        gram = matrix.astype(np.float64) @ matrix.T.astype(np.float64)
-        return np.linalg.solve(gram, right.T.astype(np.float64)).T.astype(np.float32)
+        return np.linalg.solve(matrix @ matrix.T, right.T).T.astype(np.float32)
 
     def squared_error(self, error: Tensor, region: str | None = None) -> Tensor:
         _, gram = self._part(region)

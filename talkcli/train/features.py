@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+import talkcli
 from talkcli.audio import level
 from talkcli.audio.augment import augment
 from talkcli.audio.posteriors import phone_posteriors
@@ -59,9 +60,8 @@ class Store:
         self.recipe = recipe
         manifest = (recipe.data / "manifest.json").read_bytes()
         told = [VERSION, hashlib.sha256(manifest).hexdigest(), recipe.seed, recipe.posteriors]
-        key = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
-        self.speech = recipe.data / "cache" / f"speech-{key}"
-        self.targets = recipe.data / "cache" / f"motion-{key}-{recipe.basis}"
+        self.speech = recipe.data / "cache" / f"speech-{_key(told)}"
+        self.targets = recipe.data / "cache" / f"motion-{_key([*told[:2], recipe.basis, _head_key()])}"
 
     def speech_file(self, clip: str, copy: int) -> Path:
         return self.speech / str(copy) / f"{clip}.safetensors"
@@ -102,6 +102,16 @@ class Store:
             yield entry.name, self.target_file(entry.name), -1
             for copy in range(1 + self.recipe.copies * (entry.split == "train")):
                 yield entry.name, self.speech_file(entry.name, copy), copy
+
+
+def _key(told: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
+
+
+def _head_key() -> str:
+    """Changes with the packaged head and its motion basis."""
+    resources = Path(talkcli.__file__).parent / "resources"
+    return hashlib.sha256(b"".join((resources / n).read_bytes() for n in ("head.npz", "basis.npz"))).hexdigest()
 
 
 _worker: dict[str, Any] = {}

@@ -24,6 +24,7 @@ STRINGS = 160
 SECONDS = 3.0
 FPS = 8.0  # few frames a second: neighbours tell little new
 LIP_WEIGHT = 4.0
+FLOOR = 0.02
 STEPS = 32767  # of a 16-bit number
 
 
@@ -51,7 +52,10 @@ def displacements(head: Head, rng: np.random.Generator) -> Floats:
 
 
 def principal(motion: Floats, lips: NDArray[np.int32]) -> tuple[Floats, NDArray[np.intp]]:
-    """The basis (K, M, 3) whose coefficients have a standard deviation of about 1, and the vertices it moves (M,)."""
+    """The basis (K, M, 3) and the vertices it moves (M,).
+
+    A coefficient of 1 is a standard deviation, but at least FLOOR of the first one's: smaller would be numbers of no use.
+    """
     moved = np.flatnonzero(np.abs(motion).max((0, 2)) > 1e-5)
     weight = np.ones(motion.shape[1], np.float32)
     weight[lips] = LIP_WEIGHT
@@ -60,6 +64,8 @@ def principal(motion: Floats, lips: NDArray[np.int32]) -> tuple[Floats, NDArray[
     values, vectors = values[::-1][:COEFFICIENTS], vectors[:, ::-1][:, :COEFFICIENTS]
     vectors = vectors * np.sign(vectors.sum(0))  # eigenvectors have no sign of their own
     rows = (vectors.T @ weighted) / np.sqrt(len(motion))  # (K, 3M): one standard deviation
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows *= np.maximum(norms, FLOOR * norms[0]) / norms
     return rows.reshape(COEFFICIENTS, -1, 3).astype(np.float32) / weight[moved][:, None], moved
 
 
