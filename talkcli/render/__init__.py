@@ -1,0 +1,87 @@
+"""Renderers: one scene, drawn in software or by OpenGL, behind one door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkcli.clip import Floats, Topology
+from talkcli.errors import TalkError
+
+if TYPE_CHECKING:
+    from talkcli.render.scene import Scene
+
+Bytes = NDArray[np.uint8]
+
+
+class Renderer(Protocol):
+    """Draws the head of one scene. Vertices are (V, 3), in the unit of the template that framed the scene."""
+
+    name: str
+    device: str  # what draws, for people
+
+    def image(self, vertices: Floats) -> Bytes:
+        """(H, W, 3) sRGB."""
+
+    def frame(self, vertices: Floats) -> bytes:
+        """yuv420p planes, BT.709 limited range."""
+
+    def close(self) -> None:
+        """Gives back what the renderer holds."""
+
+
+def _software(scene: Scene) -> Renderer:
+    from talkcli.render.software import SoftwareRenderer
+
+    return SoftwareRenderer(scene)
+
+
+def _pyrender(scene: Scene) -> Renderer:
+    from talkcli.render.gl import PyrenderRenderer
+
+    return PyrenderRenderer(scene)
+
+
+def _auto(scene: Scene) -> Renderer:
+    """OpenGL where the hardware does it, software elsewhere."""
+    from talkcli.render.platforms import hardware
+
+    return _pyrender(scene) if hardware() else _software(scene)
+
+
+RENDERERS: dict[str, Callable[[Scene], Renderer]] = {"auto": _auto, "software": _software, "pyrender": _pyrender}
+
+
+@contextmanager
+def open_renderer(
+    topology: Topology,
+    template: Floats,
+    *,
+    size: tuple[int, int] = (512, 512),
+    view: str = "front",
+    background: str = "studio",
+    renderer: str = "auto",
+    colors: Bytes | None = None,
+) -> Iterator[Renderer]:
+    """A renderer for heads of this topology, framed by the template (V, 3); colors (V, 3) sRGB override the topology's.
+
+    Raises:
+        TalkError: an unknown renderer, view or background, an odd size, or nothing that can draw.
+    """
+    from talkcli.render.scene import make_scene
+
+    if renderer not in RENDERERS:
+        raise TalkError(f"There is no renderer {renderer!r}; the renderers are {', '.join(RENDERERS)}.")
+    scene = make_scene(topology, template, size=size, view=view, background=background, colors=colors)
+    if find_spec("numba") is None:
+        raise TalkError("Drawing needs numba, which is not installed: pip install numba")
+    opened = RENDERERS[renderer](scene)
+    try:
+        yield opened
+    finally:
+        opened.close()

@@ -1,0 +1,121 @@
+"""The renderer that needs no OpenGL: a rasteriser compiled by numba, the same picture every time.
+
+Shape letters: V vertices, H, W the picture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkcli.clip import Floats
+from talkcli.render import raster
+from talkcli.render.pixels import Bytes, yuv420p
+from talkcli.render.scene import MATERIALS, Scene, display, shade
+
+SIDE = 128  # of the shading tables
+BAND = 64  # rows of samples drawn at a time
+MATT = 0.4  # roughness from which a highlight is soft enough to be lit at the vertices ...
+FINE = 5.0  # ... as long as triangles are smaller than this many pixels
+BRIGHTEST = 3.0  # light at the tone table's end
+
+
+class SoftwareRenderer:
+    """Draws one scene's head, frame after frame, in one thread."""
+
+    name = "software"
+    device = "numba"
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        width = scene.camera.size[0]
+        count = len(scene.albedo)
+        self._surface = np.concatenate([scene.albedo, scene.gloss[:, None]], axis=1).astype(np.float32)  # (V, 4)
+        self._kinds = np.zeros(count, np.uint8)  # (V,)
+        self._kinds[scene.faces] = scene.material[:, None]
+        self._diffuse, self._highlight = shading_tables()
+        self._matt = soft_materials(scene)  # (M,)
+        self._tone = tone_table()
+        self._points = np.zeros((count, 3), np.float32)
+        self._normals = np.zeros((count, 3), np.float32)
+        self._shading = np.zeros((count, 8), np.float32)
+        self._depth = np.zeros((BAND, 2 * width), np.float32)
+        self._triangle = np.zeros((BAND, 2 * width), np.int32)
+
+    def image(self, vertices: Floats) -> Bytes:
+        """(H, W, 3) sRGB of the head with these vertices (V, 3)."""
+        scene, camera = self.scene, self.scene.camera
+        width, height = camera.size
+        vertices = np.ascontiguousarray(vertices, np.float32)
+        bounds = raster.project(
+            vertices, camera.eye, camera.axes, camera.focal * height, 2 * width, 2 * height, self._points
+        )
+        raster.vertex_normals(vertices, scene.faces, camera.axes, self._normals)
+        raster.light_vertices(
+            self._points,
+            self._normals,
+            self._surface,
+            self._kinds,
+            self._diffuse,
+            self._highlight,
+            self._matt,
+            self._shading,
+        )
+        picture = scene.background.copy()
+        raster.draw(
+            self._points,
+            self._shading,
+            scene.faces,
+            scene.material,
+            self._highlight,
+            self._tone,
+            bounds,
+            self._depth,
+            self._triangle,
+            picture,
+        )
+        return picture
+
+    def frame(self, vertices: Floats) -> bytes:
+        """The same as planes Y, U, V at half colour resolution, BT.709 limited range: what the encoder reads."""
+        return yuv420p(self.image(vertices)).tobytes()
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def shading_tables() -> tuple[Floats, Floats]:
+    """Diffuse light and highlights, each (M, side, side, 4), of scene.shade over the visible half sphere of normals.
+
+    The half sphere is flattened by (x, y) / (1 + z); the fourth number is for alignment.
+    """
+    line = np.linspace(-1, 1, SIDE)
+    x, y = np.meshgrid(line, line)
+    square = x**2 + y**2
+    normals = np.stack([2 * x, 2 * y, 1 - square], axis=-1) / (1 + square)[..., None]  # (side, side, 3)
+    tables = np.zeros((2, len(MATERIALS), SIDE, SIDE, 4), np.float32)
+    for index, material in enumerate(MATERIALS):
+        both = shade(normals, material)  # (side, side, 6)
+        tables[0, index, :, :, :3], tables[1, index, :, :, :3] = both[..., :3], both[..., 3:]
+    return tables[0], tables[1]
+
+
+def tone_table() -> Bytes:
+    """sRGB bytes of linear light, raster.LEVELS steps from 0 to 1, and on to BRIGHTEST."""
+    light = (np.arange(int(raster.LEVELS * BRIGHTEST)) + 0.5) / raster.LEVELS
+    return np.asarray(np.clip(display(light.astype(np.float32)) + 0.5, 0, 255), np.uint8)
+
+
+def soft_materials(scene: Scene) -> NDArray[np.bool_]:
+    """(M,) whether the material's highlight varies so little over the triangles it has here that vertices can be lit.
+
+    A triangle is as large as a square of the mean area, in pixels, of those that face the camera.
+    """
+    corners = scene.camera.project(scene.template)[scene.faces][:, :, :2]  # (F, 3, 2)
+    u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = (v[:, 0] * u[:, 1] - v[:, 1] * u[:, 0]) / 2
+    soft = np.zeros(len(MATERIALS), bool)
+    for index, material in enumerate(MATERIALS):
+        seen = area[(scene.material == index) & (area > 0)]
+        soft[index] = material.roughness >= MATT and len(seen) > 0 and np.sqrt(seen.mean()) < FINE
+    return soft
