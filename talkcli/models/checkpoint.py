@@ -77,10 +77,13 @@ def save_checkpoint(
         tensors |= {f"template.{name}": torch.from_numpy(np.ascontiguousarray(t)) for name, t in templates.items()}
         told["corpus"]["landmarks"] = dict(corpus.topology.landmarks)
         told["corpus"]["vertices"] = corpus.topology.vertices
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, beside, {"talk": json.dumps(told)})
-    beside.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, beside, {"talk": json.dumps(told)})
+        beside.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise TalkError(f"cannot write the checkpoint {path}: {error}") from error
 
 
 def _topology_tensors(topology: Topology) -> dict[str, Tensor]:
@@ -116,9 +119,11 @@ def load_checkpoint(model: str, device: torch.device | None = None) -> Checkpoin
     path = find_checkpoint(model)
     try:
         with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {})["talk"])
+            told = json.loads((file.metadata() or {}).get("talk", "null"))
+            if not isinstance(told, dict):
+                raise ValueError("it does not say of which model it is")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+    except (SafetensorError, ValueError, OSError) as error:
         raise TalkError(f"{path} is not a checkpoint of talk: {error}") from error
     if told.get("format") != FORMAT:
         raise TalkError(f"{path} has checkpoint format {told.get('format')}; this version reads {FORMAT}: update talk")
@@ -127,7 +132,7 @@ def load_checkpoint(model: str, device: torch.device | None = None) -> Checkpoin
         made = method_class(told["method"])
         built = made(configs.from_dict(made.Config, told["config"], str(path)), corpus)
         weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
-        built.load_state_dict(weights, assign=True)
+        built.load_state_dict(weights)  # not assign=True: mapped memory is not aligned, which changes last digits
     except (KeyError, RuntimeError) as error:
         raise TalkError(f"{path} is damaged or was made by another version: {str(error).splitlines()[0]}") from error
     built.eval().requires_grad_(False)
