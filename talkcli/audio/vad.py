@@ -31,7 +31,8 @@ SURE, DOUBTFUL = 0.5, 0.3  # speech begins above the one and ends below the othe
 GAP = 0.1  # seconds: a shorter hole in speech is none
 CLICK = 0.06  # seconds: shorter speech is none
 TAIL = 0.1  # seconds of fading that the end of speech may lose
-PAD = 0.07  # seconds kept on either side: a first or last phone is quieter than the rest
+LEAD = 0.1  # seconds kept before speech: in noise the detector needs a moment to be sure
+PAD = 0.07  # seconds kept after it: a last phone is quieter than the rest
 ATTACK, RELEASE = 0.05, 0.15  # seconds from closed to open, and back
 
 
@@ -92,7 +93,7 @@ def speech_gate(audio: Audio, fps: float, frames: int) -> Floats:
     times = np.arange(frames) / fps
     gate = np.zeros(frames)
     for start, end in speech_segments(audio):
-        opening = (times - (start - PAD - ATTACK)) / ATTACK
+        opening = (times - (start - LEAD - ATTACK)) / ATTACK
         closing = ((end + PAD + RELEASE) - times) / RELEASE
         gate = np.maximum(gate, np.clip(np.minimum(opening, closing), 0.0, 1.0))
     return gate.astype(np.float32)

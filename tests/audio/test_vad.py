@@ -61,7 +61,8 @@ def test_the_gate_does_not_mind_the_level(gain: float) -> None:
 
 
 def test_the_gate_opens_within_50_ms_and_closes_within_150_ms() -> None:
-    gate = speech_gate(make_speech((2.4, 4.7), gap=1.0), 1000.0, 3300)
+    audio = Audio(np.pad(make_speech((2.4, 4.7)).samples, 16000), 16000)
+    gate = speech_gate(audio, 1000.0, 4300)
     rising, falling = np.flatnonzero(np.diff(gate) > 1e-6), np.flatnonzero(np.diff(gate) < -1e-6)
     assert 45 <= len(rising) <= 51
     assert 145 <= len(falling) <= 151
