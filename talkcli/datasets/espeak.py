@@ -1,14 +1,15 @@
 """espeak-ng by ctypes: speech with the times of its phones, which need two corrections.
 
 The library and its voices come with the espeakng-loader wheel. It may crash on odd input, so it is only ever loaded in
-worker processes.
+worker processes. It remembers what it said before, and would say the next sentence a little differently: so it is
+loaded anew for each.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -49,11 +50,13 @@ def available() -> bool:
 
 
 class _Library:
-    """The one engine of this process; what it says is collected by its callback."""
+    """The engine; what it says is collected by its callback."""
 
     def __init__(self) -> None:
         import espeakng_loader
 
+        self.system: Any = ctypes.CDLL(None)
+        self.system.srand(1)  # breath is made of the C library's random numbers
         self.library: Any = ctypes.CDLL(str(espeakng_loader.get_library_path()))
         data = str(espeakng_loader.get_data_path()).encode()
         options = _PHONEME_EVENTS | _AS_IPA | _DONT_EXIT
@@ -77,9 +80,15 @@ class _Library:
         return 0
 
 
-@cache
-def _library() -> _Library:
-    return _Library()
+@contextmanager
+def _loaded() -> Iterator[_Library]:
+    """The engine as it comes from its file, without anything that it said before."""
+    engine = _Library()
+    try:
+        yield engine
+    finally:
+        engine.library.espeak_Terminate()
+        engine.system.dlclose(ctypes.c_void_p(engine.library._handle))
 
 
 def speak(text: str, voice: str, *, rate: int, pitch: int, spread: int) -> tuple[Floats, int, list[Phone]]:
@@ -92,15 +101,13 @@ def speak(text: str, voice: str, *, rate: int, pitch: int, spread: int) -> tuple
     Raises:
         TalkError: no such voice.
     """
-    engine = _library()
-    if engine.library.espeak_SetVoiceByName(voice.encode()) != 0:
-        raise TalkError(f"espeak-ng has no voice '{voice}'; its wheel is another than the corpus was made for")
-    for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, spread)):
-        engine.library.espeak_SetParameter(parameter, value, 0)
-    engine.sound.clear()
-    engine.events.clear()
-    data = text.encode("utf-8")
-    engine.library.espeak_Synth(data, len(data) + 1, 0, 0, 0, _UTF8 | _END_PAUSE, None, None)
+    with _loaded() as engine:
+        if engine.library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise TalkError(f"espeak-ng has no voice '{voice}'; its wheel is another than the corpus was made for")
+        for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, spread)):
+            engine.library.espeak_SetParameter(parameter, value, 0)
+        data = text.encode("utf-8")
+        engine.library.espeak_Synth(data, len(data) + 1, 0, 0, 0, _UTF8 | _END_PAUSE, None, None)
     samples = np.frombuffer(b"".join(engine.sound), "<i2").astype(np.float32) / np.float32(32768)
     events = [(sample / engine.rate, name) for sample, name in engine.events]
     return samples, engine.rate, corrected(raw_phones(events, len(samples) / engine.rate), samples, engine.rate)
