@@ -158,7 +158,7 @@ def _bite(vertices: Floats, template: Floats, topology: Topology, bite: Floats) 
     lips = topology.regions["lips"]
     roll = contact.biting[lips].ravel()
     now = (vertices[:, lips] - template[lips]).reshape(len(vertices), -1) @ roll / (roll @ roll)  # (T,)
-    missing = np.clip(BITTEN - np.clip(now, 0, 1), 0, 1) * bite
+    missing = np.clip(BITTEN - now, 0, 2 * BITTEN) * bite  # a lip that protrudes is rolled by more
     vertices += missing[:, None, None] * contact.biting
     excess = np.maximum(_opening(vertices, topology) - BITE_OPENING, 0) * bite
     vertices += excess[:, None, None] * contact.closing
