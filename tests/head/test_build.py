@@ -29,7 +29,7 @@ def test_the_generator_reproduces_the_shipped_head() -> None:
             assert (array == shipped[name]).all(), name
 
 
-def dense(arrays: dict[str, np.ndarray]) -> np.ndarray:  # type: ignore[type-arg]
+def dense(arrays: dict[str, np.ndarray]) -> np.ndarray:
     shapes = np.zeros((len(arrays["control_names"]), len(arrays["vertices"]), 3))
     control = np.repeat(np.arange(len(shapes)), np.diff(arrays["shape_starts"]))
     shapes[control, arrays["shape_vertices"]] = arrays["shape_deltas"]

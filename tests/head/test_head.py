@@ -86,7 +86,7 @@ def test_the_skin_does_not_cut_itself_at_rest(head: Head) -> None:
     assert crossings(head.template.astype(np.float64) * MM, skin) == 0
 
 
-def crossings(v: np.ndarray, f: np.ndarray, reach: float = 7.0) -> int:  # type: ignore[type-arg]
+def crossings(v: np.ndarray, f: np.ndarray, reach: float = 7.0) -> int:
     """Pairs of triangles that share no vertex and intersect."""
     scipy = pytest.importorskip("scipy.spatial")
     t = v[f]

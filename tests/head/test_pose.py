@@ -30,7 +30,7 @@ def contact_gaps(head: Head, vertices: Floats) -> NDArray[np.floating]:
     contact = head.topology.contact
     assert contact is not None
     touching = np.unique(contact.column)
-    return (vertices[contact.upper[touching], 1] - vertices[contact.lower[touching], 1]) * MM
+    return np.asarray(vertices[contact.upper[touching], 1] - vertices[contact.lower[touching], 1]) * MM
 
 
 def opening(head: Head, vertices: Floats) -> float:

@@ -28,9 +28,9 @@ LINE = np.array(
 # beside the temple round to the nape
 CURTAIN = np.array(
     [
-        [(45, 61, 79), (68, 52, 53), (84, 46, 6), (84, 45, -40), (52, 45, -88), (0, 45, -101)],
-        [(63, 4, 60), (75, 3, 46), (92, 0, 4), (90, -2, -42), (54, -4, -90), (0, -5, -102)],
-        [(50, -86, 60), (66, -93, 46), (84, -99, 4), (80, -103, -42), (48, -105, -78), (0, -105, -90)],
+        [(48, 59, 73), (69, 52, 50), (84, 46, 6), (84, 45, -40), (52, 45, -88), (0, 45, -101)],
+        [(65, 4, 54), (76, 3, 42), (92, 0, 4), (90, -2, -42), (54, -4, -90), (0, -5, -102)],
+        [(47, -77, 62), (64, -84, 48), (86, -89, 4), (82, -92, -42), (48, -94, -79), (0, -94, -91)],
     ],
     float,
 )
@@ -89,10 +89,10 @@ def _lift(p: Array, row: int, lock: Array) -> Array:
     if row == ROWS:
         return np.full(len(p), -2.5)
     t, (x, y, z) = _fraction(row), p.T
-    fringe = 7.0 * np.exp(-(((z - 66) / 30) ** 2) - ((x + 6) / 40) ** 2) * smooth(y, 30, 66)
+    fringe = 10.0 * np.exp(-(((z - 62) / 34) ** 2) - ((x + 8) / 38) ** 2) * smooth(y, 30, 66)
     parting = 1.6 * np.exp(-(((x - 25) / 4.5) ** 2)) * smooth(z, 10, 40) * smooth(y, 40, 60)
-    body = (5.2 + fringe) * (1 - t**6) ** 0.6 * (0.62 + 0.38 * smooth(y, 15, 70))
-    return np.asarray(1.2 + 0.8 * smooth(-z, 35, 60) + body - parting + 0.55 * lock * smooth(t, 0.05, 0.4) * (1 - t**4))
+    body = (6.6 + fringe) * (1 - t**8) ** 0.6 * (0.45 + 0.55 * smooth(y, 20, 85))
+    return np.asarray(1.2 + 0.8 * smooth(-z, 35, 60) + body - parting + 0.75 * lock * smooth(t, 0.05, 0.4) * (1 - t**4))
 
 
 def _side(columns: int) -> Array:
@@ -133,10 +133,8 @@ def hair(skin: Array, normal: Array) -> Hair:
     fullness = np.array([2.2 * (1 - _fraction(i) ** 4) for i in range(ROWS + 1)])[:, None, None]
     volume = flat(outwards * fullness)
     hangs = smooth(_side(columns), 0.03, 0.11)[:, None]
-    arch = (
-        24 * hangs * (1 - hangs) * np.sin(np.linspace(0, np.pi, ROWS + 1))[:, None, None]
-    )  # over the brow between both
-    long = flat((_hang(short, outwards, lock) - short) * hangs + outwards * arch)
+    rise = np.sin(np.linspace(0, np.pi, ROWS + 1))[:, None, None]  # the part between both curtains is full, too
+    long = flat((_hang(short, outwards, lock) - short) * hangs + outwards * rise * (7 + 16 * hangs) * (1 - hangs))
     return Hair(Part(v, faces, lambda look: _paint(look, lock)), long, volume)
 
 

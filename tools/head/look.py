@@ -19,7 +19,7 @@ class Look:
     skin: Color = (0.85, 0.69, 0.60)
     hair: Color = (0.30, 0.21, 0.15)
     iris: Color = (0.33, 0.42, 0.44)
-    lip: Color = (0.86, 0.66, 0.65)  # factors on the skin
+    lip: Color = (0.88, 0.63, 0.68)  # factors on the skin
     stubble: float = 0.0
     blush: float = 0.5
     brow_strength: float = 0.85

@@ -12,7 +12,7 @@ from tools.head.look import Look
 from tools.head.maths import Array, bell, normals, smooth, unit
 
 # how dark full occlusion makes a part
-DEPTH = {"skin": 0.62, "caruncle": 0.4, "brows": 0.3, "hair": 0.35}
+DEPTH = {"skin": 0.54, "caruncle": 0.4, "brows": 0.3, "hair": 0.35}
 WARM = np.array([0.86, 1.0, 1.06])  # light that does come through flesh is red
 DIRECTIONS, CELL, BIAS = 120, 2.0, 2.6  # samples of the sky; mm of a depth map's cell and of its tolerance
 
@@ -34,10 +34,10 @@ def _skin(head: Anatomy, look: Look) -> Array:
     inner_lid = lid & (r < 2.3)
     c = np.tile(base, (len(v), 1))
     layers: list[tuple[NDArray[Any], Array]] = [
-        (look.blush * bell(v, (37, -34, 80), 17), base * (1.03, 0.87, 0.85)),
-        (look.blush * 0.9 * bell(v, (0, -35, 120), 11), base * (1.0, 0.87, 0.85)),
+        (0.6 * look.blush * bell(v, (38, -33, 80), 18), base * (1.02, 0.87, 0.86)),
+        (0.7 * look.blush * bell(v, (0, -35, 120), 11), base * (1.0, 0.87, 0.85)),
         (0.4 * look.blush * bell(v, (0, -98, 100), 14), base * (1.0, 0.90, 0.88)),
-        (0.45 * bell(v, (30, 4, 86), (14, 9, 14)), base * (0.95, 0.88, 0.87)),
+        (0.25 * bell(v, (30, 4, 86), (14, 9, 14)), base * (0.95, 0.88, 0.87)),
         (0.35 * bell(v, (25, -13, 86), (10, 5, 14)), base * (0.93, 0.86, 0.88)),
         (0.30 * look.stubble * beard, base * 0.55 + np.array(look.hair) * 0.45),
         (0.5 * ear * smooth(r, 0.6, 2.5), base * (1.0, 0.88, 0.85)),

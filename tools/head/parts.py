@@ -215,7 +215,7 @@ def brow() -> Part:
     t = np.r_[0, 0.012, 0.035, 0.075, np.linspace(0.14, 1, 13)]
     x = 12.0 + 37 * t
     y = 17.9 + 5.2 * np.sin(np.pi * np.clip(t / 1.42, 0, 1)) - 3.0 * t**3
-    half = 2.5 * np.sqrt(1 - (1 - np.clip(t / 0.16, 0, 1)) ** 2) * (1 - 0.86 * smooth(t, 0.30, 1.0)) + 0.02
+    half = 2.8 * np.sqrt(1 - (1 - np.clip(t / 0.16, 0, 1)) ** 2) * (1 - 0.86 * smooth(t, 0.30, 1.0)) + 0.02
     rows = []
     for across, over in BROW_ROWS:
         line = y + across * half

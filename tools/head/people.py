@@ -49,8 +49,8 @@ PORCELAIN, FAIR, ROSY, SAND, OLIVE, TAN, BRONZE, COCOA, EBONY = (
     (0.345, 0.235, 0.18),
 )
 DEEP: Color = (0.90, 0.72, 0.73)  # lips on dark skin
-ROSE: Color = (0.87, 0.60, 0.62)
-PALE: Color = (0.90, 0.72, 0.70)
+ROSE: Color = (0.88, 0.57, 0.63)
+PALE: Color = (0.91, 0.72, 0.74)
 
 
 def _look(skin: Color, hair: Color, iris: Color, **more: object) -> Look:

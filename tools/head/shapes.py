@@ -66,8 +66,8 @@ def _beside_the_lips(rig: Rig, name: str) -> Array:
     """What cheeks, chin and nose do along with the lips."""
     d = np.zeros_like(rig.rest)
     if name == "mouthSmile":
-        d += rig.bump((37, -34, 82), (17, 14, 24), (0.8, 3.4, 3.0)) + rig.crease(FOLD, 4.5, 1.7)
-        d += rig.bump((40, -56, 76), (7, 9, 20), (1.6, 0.6, 1.4))  # the cheek folds over its outer side
+        d += rig.bump((37, -34, 82), (17, 14, 24), (1.2, 4.2, 3.8)) + rig.crease(FOLD, 5.6, 2.1)
+        d += rig.bump((41, -55, 76), (8, 12, 20), (1.8, 0.8, 1.6))  # the cheek folds over its outer side
         d += rig.bump((33, -14, 84), (15, 6, 20), (0, 1.4, 0.4), slide=True)
         d += rig.bump((15, -37, 99), (7, 8, 14), (0.9, 0.5, 0))
     elif name == "mouthUpperUp":
