@@ -37,9 +37,10 @@ def project(
         px = width / 2 + (axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z) * scale * near
         py = height / 2 - (axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z) * scale * near
         points[i, 0], points[i, 1], points[i, 2] = px, py, near
-        left, right = min(left, max(px, 0.0)), max(right, min(px, float(width)))
-        top, bottom = min(top, max(py, 0.0)), max(bottom, min(py, float(height)))
-    return int(left) // 2, int(top) // 2, (int(right) + 1) // 2, (int(bottom) + 1) // 2
+        if near > 0 and px - px + py - py == 0:  # a number
+            left, right = min(left, max(px, 0.0)), max(right, min(px, float(width)))
+            top, bottom = min(top, max(py, 0.0)), max(bottom, min(py, float(height)))
+    return int(left) // 2, int(top) // 2, min(int(right), width - 1) // 2 + 1, min(int(bottom), height - 1) // 2 + 1
 
 
 @compiled
@@ -59,7 +60,9 @@ def vertex_normals(vertices: Floats, faces: Ints, axes: Doubles, normals: Floats
     for i in range(normals.shape[0]):
         x, y, z = normals[i, 0], normals[i, 1], normals[i, 2]
         length = np.sqrt(x * x + y * y + z * z)
-        scale = 1 / length if length > 0 else 0.0
+        if not 0 < length < 1e18:  # no triangles, or no numbers
+            x, y, z, length = 0.0, 0.0, 1.0, 1.0
+        scale = 1 / length
         for k in range(3):
             normals[i, k] = (axes[k, 0] * x + axes[k, 1] * y + axes[k, 2] * z) * scale
 
