@@ -85,7 +85,7 @@ class LinearBasis(OutputBasis):
     def encode(self, displacements: NDArray[np.float32]) -> NDArray[np.float32]:
         matrix = self.matrix.cpu().numpy().astype(np.float64)
         right = displacements.reshape(len(displacements), -1) @ matrix.T  # (T, K)
-        return np.linalg.solve(matrix @ matrix.T, right.T).T.astype(np.float32)
+        return np.ascontiguousarray(np.linalg.solve(matrix @ matrix.T, right.T).T, np.float32)
 
     def squared_error(self, error: Tensor, region: str | None = None) -> Tensor:
         _, gram = self._part(region)

@@ -27,7 +27,7 @@ from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import Audio
 from talkcli.console import note, progress
 from talkcli.models.basis import BASES, OutputBasis
-from talkcli.prepared import Corpus
+from talkcli.prepared import Corpus, clip_path
 
 VERSION = 1  # of the files below; a change makes them anew
 BABBLE = 4  # other clips that a copy may hear in the background
@@ -58,10 +58,12 @@ class Store:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        manifest = (recipe.data / "manifest.json").read_bytes()
-        told = [VERSION, hashlib.sha256(manifest).hexdigest(), recipe.seed, recipe.posteriors]
+        clips = Corpus.open(recipe.data).clips
+        told = [VERSION, recipe.seed, recipe.posteriors, [[c.name, c.split, c.voice, c.samples, c.text] for c in clips]]
+        motion = [VERSION, 2, recipe.basis, _head_key(), [[c.name, c.subject, c.frames] for c in clips]]
+        motion.append(max(clip_path(recipe.data, clip.name).stat().st_mtime_ns for clip in clips))
         self.speech = recipe.data / "cache" / f"speech-{_key(told)}"
-        self.targets = recipe.data / "cache" / f"motion-{_key([*told[:2], recipe.basis, _head_key()])}"
+        self.targets = recipe.data / "cache" / f"motion-{_key(motion)}"
 
     def speech_file(self, clip: str, copy: int) -> Path:
         return self.speech / str(copy) / f"{clip}.safetensors"
@@ -134,7 +136,7 @@ def _make(job: tuple[str, Path, int]) -> None:
     tensors = _target(clip) if copy < 0 else _speech(clip, copy)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, beside)
+    save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, beside)  # it does not look
     beside.replace(path)
 
 
