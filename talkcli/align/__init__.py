@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from talkcli.align import sphinx
 from talkcli.align.words import spoken_words
@@ -23,6 +24,7 @@ from talkcli.phones import PHONES, VISEME, frame_labels, tidy
 LONGEST = 20.0  # seconds decoded at a time
 APART = 1.5  # seconds of silence that part two stretches
 MARGIN = 0.25  # seconds heard on either side
+SHARE, AROUND = 0.4, 0.4  # agreement that makes a phone trusted, and the seconds on either side it is taken from
 RATES = (6.0, 22.0)  # phones a second of people who speak; 9-18 is usual
 
 
@@ -82,18 +84,42 @@ def stretches(audio: Audio) -> Iterator[Stretch]:
 
 
 def viseme_agreement(phones: Sequence[Phone], log_posteriors: Floats, rate: float) -> float:
-    """Share of speech frames where aligned phone and network look alike on the lips.
+    """Share of speech frames where aligned phone and network look alike on the lips; 0 where nothing is spoken.
 
-    log_posteriors: (A, 40) in the order of phones.PHONES, `rate` rows a second, row i at time i / rate. Frames where
-    either says silence count only if the aligned phone is none; 0 where nothing is spoken.
+    log_posteriors: (A, 40) in the order of phones.PHONES, `rate` rows a second, row i at time i / rate. Speech is where
+    the aligned phone is none but silence.
     """
+    alike, speech = _alike(phones, log_posteriors, rate)
+    return float(alike.sum() / speech.sum()) if speech.any() else 0.0
+
+
+def trusted(
+    phones: Sequence[Phone], log_posteriors: Floats, rate: float, *, share: float = SHARE, around: float = AROUND
+) -> list[Phone]:
+    """The phones round which the network agrees: a wrong word is found out where it stands, its neighbours stay.
+
+    A phone stays if, within `around` seconds of its middle, at least `share` of the speech frames look alike.
+    log_posteriors and rate as in viseme_agreement. Silences stay.
+    """
+    alike, speech = (np.concatenate([[0], np.cumsum(flags)]) for flags in _alike(phones, log_posteriors, rate))
+
+    def agrees(phone: Phone) -> bool:
+        middle = (phone.start + phone.end) / 2
+        first, last = (
+            int(np.clip(round(t * rate), 0, len(log_posteriors))) for t in (middle - around, middle + around)
+        )
+        return bool(alike[last] - alike[first] >= share * max(int(speech[last] - speech[first]), 1))
+
+    return [phone for phone in phones if phone.name == "SIL" or agrees(phone)]
+
+
+def _alike(phones: Sequence[Phone], log_posteriors: Floats, rate: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(A,) where aligned phone and network share a viseme in speech, and (A,) where there is speech."""
     classes = sorted(set(VISEME.values()))
     looks = np.array([classes.index(VISEME[name]) for name in PHONES])
     labels = frame_labels(phones, rate, len(log_posteriors))
-    speech = labels != 0
-    if not speech.any():
-        return 0.0
-    return float(np.mean(looks[labels[speech]] == looks[log_posteriors.argmax(axis=1)[speech]]))
+    speech = np.asarray(labels != 0)
+    return np.asarray(speech & (looks[labels] == looks[log_posteriors.argmax(axis=1)])), speech
 
 
 def _spoken(audio: Audio) -> Iterator[tuple[float, float]]:

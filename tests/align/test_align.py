@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from talkcli.align import align, allphone, recognise, sphinx, stretches, viseme_agreement
+from talkcli.align import align, allphone, recognise, sphinx, stretches, trusted, viseme_agreement
 from talkcli.audio import load_audio
 from talkcli.clip import Audio, Phone
 from talkcli.errors import TalkError
@@ -119,3 +119,14 @@ def test_agreement_counts_speech_frames_that_look_alike() -> None:
         scores[first:, PHONES.index(name)] = 0.0
     assert viseme_agreement(phones, scores, 100.0) == pytest.approx(0.75)
     assert viseme_agreement([], scores, 100.0) == 0.0
+
+
+def test_only_phones_that_the_network_hears_too_are_trusted() -> None:
+    spoken = ["P", "AA", "T", "IY", "M", "UW", "S", "OW", "B", "IY"]
+    phones = [Phone(name, i * 0.1, (i + 1) * 0.1) for i, name in enumerate(spoken)]
+    heard = [*spoken[:5], "AA", "R", "F", "K", "AA"]  # the network agrees on the first half
+    scores = np.full((100, 40), -9.0, np.float32)
+    scores[np.arange(100), [PHONES.index(heard[i // 10]) for i in range(100)]] = 0.0
+    assert names(trusted(phones, scores, 100.0, share=0.5, around=0.15)) == spoken[:5]
+    assert names(trusted(phones, scores, 100.0, share=0.0)) == spoken
+    assert trusted([], scores, 100.0) == []
