@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from talkcli import contact
-from talkcli.align import recognise, viseme_agreement
+from talkcli.align import stretches, viseme_agreement
 from talkcli.articulation import as_track, life
 from talkcli.audio import level, load_audio
 from talkcli.audio.vad import pauses, speech_gate
@@ -172,18 +172,25 @@ def contacts(audio: Audio, window: Window, motion: Motion, origin: float, phones
     """Where the lips meet in a window, in the time of the whole sound."""
     found: list[contact.Contact] = []
     if motion.contact_probabilities is not None:
-        heads = contact.from_head(motion.contact_probabilities, motion.rate, THRESHOLDS)
-        found = [replace(c, start=c.start + origin, end=c.end + origin) for c in heads]
-    if phones == "head":
-        return contact.merged(found)
-    spoken = recognise(audio.part(origin, window.end + MARGIN))
-    if phones == "auto" and spoken and motion.phone_probabilities is not None:
-        agreement = viseme_agreement(spoken, np.log(motion.phone_probabilities + 1e-9), motion.rate)
-        log.info("recogniser and network agree in %.0f %% of the speech", 100 * agreement)
-        if agreement < AGREEMENT:
-            spoken = []
-    named = contact.from_phones([Phone(p.name, p.start + origin, p.end + origin) for p in spoken])
-    return contact.merged([*found, *named])
+        found = contact.from_head(motion.contact_probabilities, motion.rate, THRESHOLDS)
+    if phones != "head":
+        spoken = _recognised(audio.part(origin, window.end + MARGIN), motion, phones)
+        found = [*contact.not_in_vowels(found, spoken), *contact.from_phones(spoken)]
+    return [replace(c, start=c.start + origin, end=c.end + origin) for c in contact.merged(found)]
+
+
+def _recognised(audio: Audio, motion: Motion, phones: Phones) -> list[Phone]:
+    """What the recogniser hears, stretch by stretch, and for "auto" only where the network sees the same visemes."""
+    found: list[Phone] = []
+    for stretch in stretches(audio):
+        if phones == "auto" and motion.phone_probabilities is not None:
+            logs = np.log(motion.phone_probabilities + 1e-9)
+            agreement = viseme_agreement(stretch.phones, logs, motion.rate)
+            log.info("recogniser and network agree in %.0f %% of '%s'", 100 * agreement, stretch.text)
+            if agreement < AGREEMENT:
+                continue
+        found.extend(stretch.phones)
+    return found
 
 
 def animate_file(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from talkcli.clip import Floats, MotionClip, Phone, Topology
 from talkcli.head.contacts import Lips, smooth
-from talkcli.phones import BILABIAL, LABIODENTAL
+from talkcli.phones import BILABIAL, LABIODENTAL, VOWELS
 
 Kind = Literal["lips", "bite"]
 KINDS: tuple[Kind, Kind] = ("lips", "bite")  # in the order of the contact head
@@ -82,6 +82,16 @@ def _summit(curve: NDArray[np.float32], place: int) -> bool:
     before = curve[place - 1] if place else -1.0
     after = curve[place + 1] if place + 1 < len(curve) else -1.0
     return bool(curve[place] >= before and curve[place] >= after)
+
+
+def not_in_vowels(contacts: Iterable[Contact], phones: Iterable[Phone]) -> list[Contact]:
+    """The contacts that do not fall into the inner half of a vowel of trusted phones."""
+    vowels = [phone for phone in phones if phone.name in VOWELS]
+
+    def inside(contact: Contact) -> bool:
+        return any(abs(contact.middle - 0.5 * (v.start + v.end)) < 0.25 * (v.end - v.start) for v in vowels)
+
+    return [contact for contact in contacts if not inside(contact)]
 
 
 def merged(contacts: Iterable[Contact]) -> list[Contact]:
