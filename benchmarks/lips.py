@@ -92,11 +92,12 @@ def row(name: str, scores: Sequence[metrics.LipScore]) -> str:
     all_of = metrics.total(scores)
 
     def share(part: metrics.Share) -> str:
-        return f"{100 * part.value:.1f} % ({part.count}/{part.total})"
+        return f"{100 * part.value:.1f} % ({part.count}/{part.total})" if part.total else "-"
 
+    still = "-" if np.isnan(all_of.stillness) else f"{all_of.stillness:.3f}"
     return (
         f"| {name} | {len(scores)} | {share(all_of.closures)} | {share(all_of.false_closures)} "
-        f"| {all_of.correlation:.3f} | {1000 * all_of.lag:.0f} | {all_of.stillness:.3f} |"
+        f"| {all_of.correlation:.3f} | {1000 * all_of.lag:.0f} | {still} |"
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,8 +29,8 @@ def synthetic(
     from talkcli.datasets.synthetic import Options as Synthetic
     from talkcli.preprocess import Options, preprocess
 
-    given = {name: value for name, value in (("hours", hours), ("seed", seed)) if value is not None}
+    given: dict[str, Any] = {name: value for name, value in (("hours", hours), ("seed", seed)) if value is not None}
     command = " ".join(["talk preprocess synthetic", *(f"--{name} {value:g}" for name, value in given.items())])
     options = Options(jobs=jobs or os.cpu_count() or 1, force=force, command=command)
-    preprocess("synthetic", out, Synthetic(**given), options)
+    preprocess("synthetic", out, replace(Synthetic(), **given), options)
     typer.echo(out)
