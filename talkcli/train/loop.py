@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import pickle
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ def fit(stage: Stage, train: Clips, valid: Clips, keep: Keep) -> None:
     average = Average(learner, optim.ema)
     step, best = _resume(stage, optimizer, average)
     if step >= stage.steps:
+        torch.manual_seed(stage.seed + step)  # as at the end of the run that was unbroken
         return
     order = Order(len(train), stage.data.batch, stage.seed, step, stage.steps)
     log = _Log(stage.folder / f"{stage.name}.csv", step)
@@ -198,8 +200,9 @@ def _resume(stage: Stage, optimizer: torch.optim.Optimizer, average: Average) ->
         for mean, saved in zip(average.mean, state["average"], strict=True):
             mean.copy_(saved)
         average.updates = state["updates"]
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise TalkError(f"cannot resume from {stage.state_file} ({error}): train into another folder") from error
+    except (OSError, EOFError, KeyError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise TalkError(f"cannot resume from {stage.state_file} ({reason}): train into another folder") from error
     note(f"{stage.name}: going on at step {state['step']}")
     return int(state["step"]), float(state["best"])
 
@@ -208,9 +211,13 @@ class _Log:
     """One line a validation: step, each loss term, their sum, validation loss."""
 
     def __init__(self, path: Path, step: int) -> None:
+        """Goes on after step: what a killed run told of later steps is told again."""
         self.path = path
         if step == 0:
             path.unlink(missing_ok=True)
+        elif path.is_file():
+            head, *lines = path.read_text("utf-8").splitlines(keepends=True)
+            path.write_text(head + "".join(line for line in lines if int(line.split(",")[0]) <= step), "utf-8")
 
     def write(self, step: int, terms: Mapping[str, Tensor], loss: float) -> None:
         values = {name: float(term) for name, term in terms.items()}
@@ -223,4 +230,4 @@ class _Log:
 
 
 def _told(terms: Mapping[str, Tensor]) -> str:
-    return ", ".join(f"{name} {float(term):.4g}" for name, term in terms.items())
+    return ", ".join(f"{name} {float(term.detach()):.4g}" for name, term in terms.items())
