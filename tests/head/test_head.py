@@ -86,6 +86,14 @@ def test_the_skin_does_not_cut_itself_at_rest(head: Head) -> None:
     assert crossings(head.template.astype(np.float64) * MM, skin) == 0
 
 
+@pytest.mark.parametrize("name", ["jawOpen", "mouthSmileLeft", "mouthFunnel"])
+def test_the_skin_does_not_cut_itself_at_full_weight(head: Head, name: str) -> None:
+    topology = head.topology
+    skin = topology.faces[(topology.faces < len(topology.regions["part_skin"])).all(1)]
+    values = np.eye(len(CONTROLS), dtype=np.float32)[[CONTROLS.index(name)]]
+    assert crossings(head.pose(values)[0].astype(np.float64) * MM, skin) == 0
+
+
 def crossings(v: np.ndarray, f: np.ndarray, reach: float = 7.0) -> int:
     """Pairs of triangles that share no vertex and intersect."""
     scipy = pytest.importorskip("scipy.spatial")

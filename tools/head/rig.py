@@ -136,6 +136,7 @@ class Rig:
             h = np.clip((p - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)
             nearest = np.minimum(nearest, np.linalg.norm(p - a - h[:, None] * (b - a), axis=1))
         fold = -depth * np.exp(-((nearest / width) ** 2))
+        fold *= np.where(self.mouth, smooth(self.skin.r, 4.3, 6), 1)
         fold[self.lip] = 0
         return np.asarray(fold[:, None] * self.normal)
 

@@ -15,7 +15,7 @@ from tools.head.sculpt import EYE
 SIDED = ("mouthStretch", "mouthSmile", "mouthFrown", "mouthDimple", "mouthPress", "mouthUpperUp", "mouthLowerDown")
 MEET = 0.30  # of the jaw's way is left to the upper lip when mouthClose shuts the mouth
 EYE_ANGLE = 28.0  # degrees at an eyeLook weight of 1
-FOLD = [(17.5, -41, 97), (24, -50, 92), (31, -58, 87), (36.5, -66, 80)]  # from the nose's wing past the mouth's corner
+FOLD = [(18, -40, 97), (25.5, -49, 91), (33, -57, 85), (39, -66, 78)]  # from the nose's wing past the mouth's corner
 
 Shapes = dict[str, Array]
 
@@ -67,7 +67,7 @@ def _beside_the_lips(rig: Rig, name: str) -> Array:
     d = np.zeros_like(rig.rest)
     if name == "mouthSmile":
         d += rig.bump((37, -34, 82), (17, 14, 24), (1.2, 4.2, 3.8)) + rig.crease(FOLD, 5.6, 2.1)
-        d += rig.bump((41, -55, 76), (8, 12, 20), (1.8, 0.8, 1.6))  # the cheek folds over its outer side
+        d += rig.bump((43, -54, 75), (8, 12, 20), (1.6, 0.8, 1.4))  # the cheek folds over its outer side
         d += rig.bump((33, -14, 84), (15, 6, 20), (0, 1.4, 0.4), slide=True)
         d += rig.bump((15, -37, 99), (7, 8, 14), (0.9, 0.5, 0))
     elif name == "mouthUpperUp":

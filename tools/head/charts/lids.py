@@ -39,7 +39,7 @@ def margin(u: Array, pose: LidPose = REST) -> Array:
     m, rise = MARGIN(u), np.sin(u * np.pi / 4)
     line = -3.9 + (m[:, 0] - 0.4) ** 2 * np.where(m[:, 0] < 0.4, 0.0105, 0.0281) + np.where(u <= 4, 0.12, -0.12)
     m[:, 1] += pose.close * (line - m[:, 1])
-    m[:, 1] += np.where(rise > 0, pose.upper, pose.lower) * np.abs(rise) ** 0.8
+    m[:, 1] += np.where(rise > 0, pose.upper, pose.lower) * np.abs(rise) ** 1.15
     return m
 
 
