@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -82,7 +83,7 @@ def _open_run(options: TrainOptions, config: Any) -> None:
     if options.out.is_dir() and any(options.out.iterdir()):
         if not record.is_file():
             raise TalkError(f"{options.out} holds other files; give a new folder")
-        if json.loads(record.read_text("utf-8")) != json.loads(json.dumps(told)):
+        if _read(record) != json.loads(json.dumps(told)):
             raise TalkError(
                 f"{options.out} holds a run with other settings; give a new folder, or --force to replace it"
             )
@@ -90,6 +91,13 @@ def _open_run(options: TrainOptions, config: Any) -> None:
             raise TalkError(f"{options.out} is finished; give a new folder, or --force to train anew")
     options.out.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(told, indent=1), "utf-8")
+
+
+def _read(record: Path) -> Any:
+    try:
+        return json.loads(record.read_text("utf-8"))
+    except ValueError:
+        return None  # cut off while it was written
 
 
 class _Run:
@@ -137,11 +145,11 @@ class _Run:
     def command(self) -> str:
         """What to type to make this checkpoint again."""
         options = self.options
-        words = ["talk train", "--method", options.method, "--preset", options.preset, "--data", str(options.data)]
+        words = ["talk", "train", "--method", options.method, "--preset", options.preset, "--data", str(options.data)]
         words += ["--config", str(options.config)] if options.config else []
         for override in options.overrides:
             words += ["--set", override]
-        return " ".join([*words, "--out", str(options.out)])
+        return shlex.join([*words, "--out", str(options.out)])
 
 
 __all__ = ["TrainOptions", "read_config", "train"]
