@@ -29,23 +29,11 @@ def write(chunks: Iterator[MotionClip], job: Job) -> int:
     options = job.options
     silent = job.path if first.audio is None else Path(f"{job.path}.video")
     with ExitStack() as stack:
-        colors = first.colors
-        renderer = stack.enter_context(
-            open_renderer(
-                first.topology,
-                first.template,
-                size=options.size,
-                view=options.view,
-                background=options.background,
-                renderer=options.renderer,
-                colors=colors,
-            )
-        )
         encoder = stack.enter_context(Ffmpeg(video_arguments(options, first.fps, silent)))
         sound = None if first.audio is None else Sound(Path(f"{job.path}.wav"), first.audio.rate)
         if sound:
             stack.callback(sound.close)
-        painter = Painter(renderer, encoder, job)
+        painter = Painter(first, encoder, job)
         stack.callback(painter.stop)
         frames = 0
         for chunk in _all(first, chunks):
@@ -114,8 +102,8 @@ class Sound:
 class Painter:
     """Draws chunks in a thread of its own, while the caller makes the next and ffmpeg encodes the last."""
 
-    def __init__(self, renderer: Renderer, encoder: Ffmpeg, job: Job) -> None:
-        self._renderer, self._encoder, self._job = renderer, encoder, job
+    def __init__(self, first: MotionClip, encoder: Ffmpeg, job: Job) -> None:
+        self._first, self._encoder, self._job = first, encoder, job
         self._chunks: queue.Queue[MotionClip | None] = queue.Queue(WAITING)
         self._error: BaseException | None = None
         self._stopped = threading.Event()
@@ -151,18 +139,31 @@ class Painter:
             raise self._error
 
     def _run(self) -> None:
+        first, options = self._first, self._job.options
         try:
-            while not self._stopped.is_set():
-                try:
-                    chunk = self._chunks.get(timeout=0.2)
-                except queue.Empty:
-                    continue
-                if chunk is None:
-                    return
-                for vertices in chunk.vertices:
-                    if self._stopped.is_set():
-                        return
-                    self._encoder.write(self._renderer.frame(vertices))
-                    self._job.step()
+            with open_renderer(  # here, since OpenGL belongs to the thread that opened it
+                first.topology,
+                first.template,
+                size=options.size,
+                view=options.view,
+                background=options.background,
+                renderer=options.renderer,
+                colors=first.colors,
+            ) as renderer:
+                self._draw_all(renderer)
         except BaseException as error:  # raised again where the caller waits
             self._error = error
+
+    def _draw_all(self, renderer: Renderer) -> None:
+        while not self._stopped.is_set():
+            try:
+                chunk = self._chunks.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if chunk is None:
+                return
+            for vertices in chunk.vertices:
+                if self._stopped.is_set():
+                    return
+                self._encoder.write(renderer.frame(vertices))
+                self._job.step()

@@ -49,7 +49,7 @@ def test_frames_are_planes_and_the_device_is_told() -> None:
 def test_without_opengl_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platforms, "platforms", lambda: ())
     topology, vertices = ball_head()
-    with pytest.raises(TalkError, match="libegl1.*software"), open_renderer(topology, vertices, renderer="pyrender"):
+    with pytest.raises(TalkError, match=r"libegl1.*software"), open_renderer(topology, vertices, renderer="pyrender"):
         pass
 
 

@@ -23,7 +23,7 @@ def test_backgrounds_are_names_or_colours() -> None:
     studio = make_background("studio", (32, 32))
     assert studio.shape == (32, 32, 3)
     assert studio[14, 16].mean() > studio[0, 0].mean() + 30
-    with pytest.raises(TalkError, match="no background 'sky'.*studio"):
+    with pytest.raises(TalkError, match=r"no background 'sky'.*studio"):
         make_background("sky", (32, 32))
 
 

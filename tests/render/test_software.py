@@ -90,7 +90,7 @@ def test_colors_of_the_clip_override_the_topology() -> None:
 def test_an_unknown_renderer_is_named() -> None:
     topology, vertices = ball_head()
     with (
-        pytest.raises(TalkError, match="no renderer 'oil'.*software"),
+        pytest.raises(TalkError, match=r"no renderer 'oil'.*software"),
         open_renderer(topology, vertices, renderer="oil"),
     ):
         pass
