@@ -58,6 +58,8 @@ _VISEMES = {
 # Phones of one class look alike on the lips (the fifteen Oculus classes, DD and nn as one).
 VISEME: dict[str, str] = {phone: viseme for viseme, names in _VISEMES.items() for phone in names.split()}
 
+_BRIEFEST = 1e-4  # s: less is no phone and no gap
+
 
 def frame_labels(phones: Iterable[Phone], fps: float, frames: int) -> NDArray[np.int64]:
     """The index in PHONES of the phone at each frame's time i / fps, silence where there is none: (T,)."""
@@ -78,10 +80,13 @@ def tidy(phones: Sequence[Phone], seconds: float) -> list[Phone]:
     """The phones without gaps, overlaps or repeated silences, from 0 to the end of the sound."""
     out: list[Phone] = []
     for phone in phones:
-        start, end = max(phone.start, out[-1].end if out else 0.0), min(phone.end, seconds)
-        if end - start < 1e-4:
+        before = out[-1].end if out else 0.0
+        start, end = max(phone.start, before), min(phone.end, seconds)
+        if end - start < _BRIEFEST:
             continue
-        _append(out, Phone("SIL", out[-1].end if out else 0.0, start))
+        if start - before < _BRIEFEST:
+            start = before
+        _append(out, Phone("SIL", before, start))
         _append(out, Phone(phone.name, start, end))
     _append(out, Phone("SIL", out[-1].end if out else 0.0, seconds))
     return out
@@ -89,7 +94,7 @@ def tidy(phones: Sequence[Phone], seconds: float) -> list[Phone]:
 
 def _append(phones: list[Phone], phone: Phone) -> None:
     """Adds a phone that lasts; silence after silence becomes one."""
-    if phone.end - phone.start < 1e-4:
+    if phone.end - phone.start < _BRIEFEST:
         return
     if phones and phones[-1].name == phone.name == "SIL":
         phone = Phone("SIL", phones.pop().start, phone.end)
