@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.audio.level import level
+from talkcli.audio.level import level_gain
 from talkcli.clip import Audio, Floats
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,8 @@ def speech_probability(audio: Audio) -> Floats:
     """(N,) in [0, 1]: whether someone speaks in each step of 32 ms; the level rule comes first. At 16 kHz."""
     if audio.rate != RATE:
         raise ValueError(f"speech must come at {RATE} Hz, got {audio.rate}")
-    samples = level(audio).samples
-    weights = _load_weights()
-    return _silero(samples, weights) if weights else _sphinx(samples)
+    weights, gain = _load_weights(), level_gain(audio)
+    return _silero(audio.samples, weights, gain) if weights else _sphinx(audio.samples, gain)
 
 
 def speech_segments(audio: Audio) -> list[tuple[float, float]]:
@@ -71,13 +70,16 @@ def _certain(speech: Floats) -> Iterator[tuple[float, float]]:
 
 def _faint(audio: Audio) -> NDArray[np.bool_]:
     """Which 10 ms are no louder than what lies under the speech, or 32 dB below it."""
-    size = RATE // 100
-    samples = level(audio).samples
-    frames = samples[: len(samples) // size * size].reshape(-1, size)
-    loudness = 10.0 * np.log10(np.mean(frames**2, axis=1) + 1e-12)
+    loudness = _loudness(audio.samples, RATE // 100) + 20.0 * np.log10(level_gain(audio))
     if not len(loudness):
         return np.zeros(0, np.bool_)
     return np.asarray(loudness < max(-55.0, float(np.percentile(loudness, 10)) + 3.0))
+
+
+def _loudness(samples: Floats, size: int) -> Floats:
+    """Level in dB of each whole `size` samples."""
+    frames = samples[: len(samples) // size * size].reshape(-1, size)
+    return np.asarray(10.0 * np.log10(np.einsum("ns,ns->n", frames, frames) / size + 1e-12), np.float32)
 
 
 def _without_tail(start: float, end: float, faint: NDArray[np.bool_]) -> float:
@@ -124,8 +126,8 @@ def _stillness(audio: Audio) -> Floats:
     """(N,) how good a place to cut each step is: no speech for long around it, and quiet."""
     speech = speech_probability(audio)
     around = np.convolve(speech, np.hanning(33) / np.hanning(33).sum(), "same")  # about half a second on either side
-    padded = np.pad(audio.samples, (0, len(speech) * STEP - len(audio.samples)))
-    loudness = np.sqrt(np.mean(padded.reshape(-1, STEP) ** 2, axis=1))
+    loudness = 10.0 ** (_loudness(audio.samples, STEP) / 20.0)
+    loudness = np.pad(loudness, (0, len(speech) - len(loudness)))  # the last step may not be whole
     return np.asarray(-around - 0.2 * speech - loudness / max(float(loudness.max()), 1e-9) * 0.1, np.float32)
 
 
@@ -144,15 +146,16 @@ def _load_weights() -> dict[str, Floats] | None:
     return load_file(path)
 
 
-def _silero(samples: Floats, weights: Mapping[str, Floats]) -> Floats:
+def _silero(samples: Floats, weights: Mapping[str, Floats], gain: float = 1.0) -> Floats:
     """Silero VAD 6 at 16 kHz: spectrum, four convolutions, one recurrent cell; (S,) -> (N,)."""
     steps = -(-len(samples) // STEP)
-    padded = np.pad(samples, (CONTEXT, steps * STEP - len(samples)))
     hidden, cell = np.zeros(128, np.float32), np.zeros(128, np.float32)
     found = np.empty(steps, np.float32)
     inner, bias = weights["lstm_cell.weight_hh"].T.copy(), weights["lstm_cell.bias_hh"] + weights["lstm_cell.bias_ih"]
     for first in range(0, steps, CHUNK):
-        part = padded[first * STEP : min(first + CHUNK, steps) * STEP + CONTEXT]
+        begin, end = first * STEP - CONTEXT, min(first + CHUNK, steps) * STEP
+        part = samples[max(begin, 0) : end] * np.float32(gain)
+        part = np.pad(part, (max(-begin, 0), end - max(begin, 0) - len(part)))
         gates = _encoded(part, weights) @ weights["lstm_cell.weight_ih"].T + bias  # (N, 4 * 128)
         for i, gate in enumerate(gates, first):
             gate = gate + hidden @ inner
@@ -180,13 +183,13 @@ def _encoded(samples: Floats, weights: Mapping[str, Floats]) -> Floats:
     return np.asarray(values[:, 0])
 
 
-def _sphinx(samples: Floats) -> Floats:
+def _sphinx(samples: Floats, gain: float = 1.0) -> Floats:
     """PocketSphinx's detector, 1 or 0 a step: hears speech in steady noise too."""
     from pocketsphinx import Vad
 
     vad = Vad(Vad.STRICT, RATE, 0.03)
     steps = -(-len(samples) // STEP)
-    padded = np.pad(samples, (0, steps * STEP + vad.frame_bytes // 2 - len(samples)))
+    padded = np.pad(samples * np.float32(gain), (0, steps * STEP + vad.frame_bytes // 2 - len(samples)))
     pcm = (np.clip(padded, -1.0, 1.0) * 32767).astype("<i2")
     found = [vad.is_speech(pcm[i * STEP : i * STEP + vad.frame_bytes // 2].tobytes()) for i in range(steps)]
     return np.asarray(found, np.float32)
