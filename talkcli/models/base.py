@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import Audio, CorpusInfo
 from talkcli.errors import TalkError
+from talkcli.models.basis import OutputBasis
 
 RATE = 16000  # samples a second that every encoder hears
 
@@ -116,6 +117,7 @@ class TalkModel(nn.Module, ABC):
     Config: ClassVar[type]
     config: Any
     corpus: CorpusInfo
+    basis: OutputBasis
     wants_posteriors: bool = False
     label_rate: float  # labels a second that losses() expects in a batch
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of the weights that predict() does not need

@@ -9,6 +9,7 @@ Shape letters: B clips, T frames, V vertices, K coefficients, L lip vertices.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Literal
 
@@ -32,6 +33,7 @@ class OutputBasis(nn.Module):
         self.regions = corpus.topology.regions
         self.vertices = corpus.topology.vertices
         self.coefficients = 3 * self.vertices
+        self.fingerprint = ""  # of what weights depend on and a checkpoint does not hold
 
     def decode(self, motion: Tensor) -> Tensor:
         """(B, T, K) -> displacements (B, T, V, 3)."""
@@ -73,6 +75,7 @@ class LinearBasis(OutputBasis):
         self.coefficients = len(matrix)
         flat = torch.from_numpy(np.ascontiguousarray(matrix.reshape(len(matrix), -1)))
         self.register_buffer("matrix", flat, persistent=False)
+        self.fingerprint = hashlib.sha256(flat.numpy().tobytes()).hexdigest()[:16]
         self._parts: dict[str | None, tuple[Tensor, Tensor]] = {}
 
     def decode(self, motion: Tensor) -> Tensor:

@@ -70,6 +70,7 @@ def save_checkpoint(
             "subjects": list(corpus.subjects),
             "unit": corpus.unit,
         },
+        "basis": model.basis.fingerprint,
         "provenance": dict(provenance),
     }
     if corpus.topology.name != load_head().topology.name:
@@ -131,6 +132,8 @@ def load_checkpoint(model: str, device: torch.device | None = None) -> Checkpoin
         corpus, templates = _corpus(told["corpus"], tensors)
         made = method_class(told["method"])
         built = made(configs.from_dict(made.Config, told["config"], str(path)), corpus)
+        if built.basis.fingerprint != told["basis"]:
+            raise TalkError(f"{path} was trained on another version of the packaged head: train it anew")
         weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
         built.load_state_dict(weights)  # not assign=True: mapped memory is not aligned, which changes last digits
     except (KeyError, RuntimeError) as error:
