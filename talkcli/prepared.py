@@ -148,6 +148,8 @@ class Writer:
 
     def __init__(self, folder: Path, info: CorpusInfo, templates: Mapping[str, Floats] | None = None) -> None:
         self.folder, self.info = folder, info
+        if (folder / MANIFEST).exists():
+            _read_manifest(folder)  # never overwrite a manifest that is none of ours
         try:
             (folder / "clips").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -155,6 +157,10 @@ class Writer:
         if templates is not None:
             _save(folder / "topology.safetensors", *_topology_arrays(info.topology))
             _save(folder / "templates.safetensors", dict(templates), {})
+
+    def begin(self) -> None:
+        """Takes the manifest away while clips change: half a corpus is none."""
+        (self.folder / MANIFEST).unlink(missing_ok=True)
 
     def finish(self, clips: Iterable[ClipEntry], provenance: Mapping[str, Any]) -> None:
         """Writes the manifest: from now on the folder is prepared data."""
@@ -229,10 +235,12 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         hint = f"; make it with `talk preprocess synthetic --out {folder}`"
         raise TalkError(f"'{folder}' is not prepared data: it has no {MANIFEST}{hint}") from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise TalkError(f"cannot read '{path}': {error}; run `talk preprocess` again") from error
+        raise TalkError(f"cannot read '{path}': {error}; remove it and run `talk preprocess` again") from error
     number = manifest.get("format") if isinstance(manifest, dict) else None
     if not isinstance(number, int):
-        raise TalkError(f"'{path}' is not the manifest of prepared data; run `talk preprocess` again")
+        raise TalkError(
+            f"'{path}' is not the manifest of prepared data; choose another folder, or remove it and run `talk preprocess` again"
+        )
     if number > FORMAT:
         raise TalkError(f"'{folder}' has prepared data of format {number}, newer than this program's; upgrade talkcli")
     return manifest  # type: ignore[no-any-return]  # json gives Any; its keys are checked where they are used

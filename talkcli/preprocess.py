@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -58,7 +59,9 @@ def preprocess(dataset: str, out: Path, data: Any = None, options: Options | Non
     todo = recipes if options.force else [recipe for recipe in recipes if not _is_there(out, recipe)]
     if len(todo) < len(recipes):
         log.info("%d of %d clips are there already", len(recipes) - len(todo), len(recipes))
-    failed = _make_all(source, out, todo, options.jobs) if todo else {}
+    if todo:
+        writer.begin()
+    failed = _make_all(source, out, todo, options.jobs)
     if len(failed) > max(FAILED_SHARE * len(recipes), 1):
         name, reason = next(iter(failed.items()))
         raise TalkError(f"{len(failed)} of {len(recipes)} clips failed, the first ('{name}') with: {reason}")
@@ -165,6 +168,7 @@ _out: Path | None = None
 def _begin(source: Source, out: Path) -> None:
     global _source, _out  # one pool's workers make clips of one data set
     _source, _out = source, out
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which lets the last clips finish
 
 
 def _make_one(recipe: Recipe) -> str:

@@ -116,7 +116,7 @@ def test_a_folder_without_manifest_is_told_with_the_command_that_makes_one(tmp_p
 )
 def test_a_broken_manifest_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST).write_text(text, encoding="utf-8")
-    with pytest.raises(TalkError, match="run `talk preprocess` again"):
+    with pytest.raises(TalkError, match="`talk preprocess` again"):
         Corpus.open(tmp_path)
 
 
@@ -147,6 +147,19 @@ def test_a_missing_and_a_broken_clip_are_told_by_their_paths(tmp_path: Path) -> 
     path.unlink()
     with pytest.raises(TalkError, match=r"00000\.safetensors' is missing"):
         corpus.track(corpus.clips[0])
+
+
+def test_a_manifest_of_something_else_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_text('{"name": "a web page"}', encoding="utf-8")
+    with pytest.raises(TalkError, match="is not the manifest of prepared data; choose another folder"):
+        Writer(tmp_path, CorpusInfo("x", SQUARE, 30.0, ()))
+
+
+def test_a_corpus_that_changes_is_none_until_it_is_finished(tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path)
+    Writer(tmp_path, corpus.info).begin()
+    with pytest.raises(TalkError, match="is not prepared data"):
+        Corpus.open(tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     made: list[str] = []
 
     def here(source: Any, out: Path, batch: Sequence[Recipe], jobs: int, died: dict[str, int]) -> Any:
-        room._begin(source, out)
+        monkeypatch.setattr(room, "_source", source)
+        monkeypatch.setattr(room, "_out", out)
         for recipe in batch:
             made.append(recipe.name)
             yield recipe.name, room._make_one(recipe)

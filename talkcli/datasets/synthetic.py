@@ -60,7 +60,7 @@ class Synthetic:
 
     @property
     def notes(self) -> Sequence[str]:
-        return [f"{sentence}; the corpus is made without it" for sentence in self.here.missing]
+        return [f"{sentence} (going on without)" for sentence in self.here.missing]
 
     @property
     def provenance(self) -> Mapping[str, Any]:
