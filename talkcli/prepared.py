@@ -238,9 +238,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise TalkError(f"cannot read '{path}': {error}; remove it and run `talk preprocess` again") from error
     number = manifest.get("format") if isinstance(manifest, dict) else None
     if not isinstance(number, int):
-        raise TalkError(
-            f"'{path}' is not the manifest of prepared data; choose another folder, or remove it and run `talk preprocess` again"
-        )
+        hint = "choose another folder, or remove it and run `talk preprocess` again"
+        raise TalkError(f"'{path}' is not the manifest of prepared data; {hint}")
     if number > FORMAT:
         raise TalkError(f"'{folder}' has prepared data of format {number}, newer than this program's; upgrade talkcli")
     return manifest  # type: ignore[no-any-return]  # json gives Any; its keys are checked where they are used
