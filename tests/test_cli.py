@@ -15,6 +15,7 @@ import pytest
 from talkcli import __version__
 from talkcli.cli import main
 from tests.make import RATE, make_checkpoint, make_silence, make_tone, save_sound
+from tests.make_models import SMALL
 
 Fails = Callable[..., str]
 
@@ -294,3 +295,25 @@ def test_a_config_that_is_wrong_is_told_in_one_line(
 ) -> None:
     assert word in fails("train", "--data", tmp_path, "--out", tmp_path / "run", *options)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_from_nothing_to_a_head_that_speaks(speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """preprocess -> train two steps -> animate; who trains needs a synthesizer, and the dev extra brings one."""
+    data, run, out = tmp_path / "data", tmp_path / "run", tmp_path / "face.npz"
+    assert talk("preprocess", "synthetic", "--out", data, "--hours", 0.02, "--seed", 1, "--jobs", 1) == 0
+    tiny = [
+        "optim.steps=2",
+        "optim.pretrain_steps=2",
+        "optim.warmup=0",
+        "data.batch=2",
+        "data.copies=0",
+        "data.workers=0",
+    ]
+    settings = [word for key in [*tiny, *(f"model.{key}" for key in SMALL)] for word in ("--set", key)]
+    train = ["train", "--method", "selftalk", "--data", data, "--out", run, "--device", "cpu", "--jobs", 1]
+    assert talk(*train, *settings) == 0
+    assert capsys.readouterr().out.split("\n")[:-1] == [str(data), str(run / "best.safetensors")]
+    motion = animated(run, speech, out)
+    assert len(motion["vertices"]) == 15
+    assert str(motion["model"]) == "run"
