@@ -118,8 +118,14 @@ def _chunks(
             colors=load_head().subject_colors(subject) if packaged else None,
         )
         if options.contact:
-            clip = contact.apply(clip, contacts(heard, window, motion, origin, options.phones))
+            found = contacts(heard, window, motion, origin, options.phones)
+            clip = contact.apply(clip, _spoken(found, gate, options.fps))
         yield clip if idle is None else _alive(clip, idle[frames])
+
+
+def _spoken(contacts: list[contact.Contact], gate: Floats, fps: float) -> list[contact.Contact]:
+    """The contacts that lie where somebody speaks: a lip at rest does not bite."""
+    return [c for c in contacts if gate[min(round(c.middle * fps), len(gate) - 1)] > 0]
 
 
 def _idle(audio: Audio, frames: int, options: AnimateOptions) -> Floats:

@@ -1,0 +1,209 @@
+"""Speech and a model to motion: every frame once, at rest in silence, the same each time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from talkcli import animate as room
+from talkcli.animate import AnimateOptions, animate, frame_count, windows
+from talkcli.audio import load_audio
+from talkcli.clip import Audio, Floats, MotionClip
+from talkcli.errors import TalkError
+from talkcli.head import load_head
+from talkcli.models.base import Motion
+from talkcli.models.checkpoint import Checkpoint
+from tests.make import RATE, make_silence, make_tone, sample_speech
+from tests.make_models import PLATE, make_info, make_model, make_template
+
+PLAIN = AnimateOptions(phones="head", life=0.0)
+
+
+@pytest.fixture(autouse=True)
+def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of 2 s, so that short sounds have several; a recogniser that understands nothing."""
+    monkeypatch.setattr(room, "WINDOW", 2.0)
+    monkeypatch.setattr(room, "stretches", lambda audio: [])
+
+
+@cache
+def speech(seconds: float = 3.0) -> Audio:
+    return load_audio(sample_speech()).part(0.0, seconds)
+
+
+@cache
+def head_model() -> Checkpoint:
+    """A random model on the packaged head."""
+    head = load_head()
+    return Checkpoint(make_model().eval(), "small", "selftalk", {n: head.subject_template(n) for n in head.subjects})
+
+
+class Loud:
+    """In place of a model: each vertex rises with the loudness of the sound at that very frame, and hears no more."""
+
+    fps = 30.0
+    corpus = make_info(PLATE)
+
+    def animate(self, audio: Audio, template: Floats, style: Floats) -> Motion:
+        frames = max(1, round(audio.seconds * self.fps))
+        times = (np.arange(frames) / self.fps * RATE).round().astype(int)
+        near = np.clip(times[:, None] + np.arange(-300, 300), 0, len(audio.samples) - 1)
+        loudness = np.sqrt(np.square(audio.samples[near]).mean(1))  # (T,)
+        rise = loudness[:, None, None] * np.array([0, 1, 0], np.float32) + style.argmax()
+        return Motion((template + rise).astype(np.float32), None, None, 50.0)
+
+
+def loud() -> Checkpoint:
+    templates = {"sam": make_template(PLATE), "zoe": make_template(PLATE, 1)}
+    return Checkpoint(Loud(), "loud", "selftalk", templates)  # type: ignore[arg-type]  # what animate needs of one
+
+
+def joined(chunks: list[MotionClip]) -> Floats:
+    return np.concatenate([chunk.vertices for chunk in chunks])
+
+
+# -- frames ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fps", [23.976, 24.0, 25.0, 30.0, 60.0])
+@pytest.mark.parametrize("seconds", [0.01, 0.7321, 5.0, 6.4999])
+def test_chunks_follow_without_a_gap_and_hold_every_frame_once(fps: float, seconds: float) -> None:
+    sound = make_tone(seconds)
+    chunks = list(animate(sound, loud(), replace(PLAIN, fps=fps)))
+    assert sum(chunk.frames for chunk in chunks) == max(1, round(sound.seconds * fps)) == frame_count(sound, fps)
+    first = 0
+    for chunk in chunks:
+        assert chunk.fps == fps
+        assert chunk.start == pytest.approx(first / fps, abs=1e-9)
+        first += chunk.frames
+    heard = np.concatenate([chunk.audio.samples for chunk in chunks if chunk.audio])
+    assert np.array_equal(heard, sound.samples)  # as it was given, not levelled
+    assert len(chunks) >= seconds / 2
+
+
+@settings(max_examples=25)
+@given(fps=st.floats(1, 120), seconds=st.floats(0.001, 9))
+def test_windows_hold_every_frame_once_and_the_frames_times(fps: float, seconds: float) -> None:
+    sound = make_tone(seconds)
+    first = 0
+    for window in windows(sound, fps):
+        assert window.first == first < window.last
+        assert window.start - 1e-6 <= window.first / fps
+        first = window.last
+    assert first == frame_count(sound, fps)
+
+
+@pytest.mark.parametrize("fps", [24.0, 30.0, 60.0])
+def test_windows_of_a_long_sound_move_as_one_whole(fps: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames: np.ones(frames, np.float32))
+    sound, options = make_tone(6.3), replace(PLAIN, fps=fps)
+    parts = list(animate(sound, loud(), options))
+    assert len(parts) > 2
+    monkeypatch.setattr(room, "WINDOW", 60.0)
+    (whole,) = animate(sound, loud(), options)
+    assert np.ptp(whole.vertices[:, 0, 1]) > 0.02
+    assert np.abs(joined(parts) - whole.vertices).max() < 5e-4  # a window starts up to half a sample off
+
+
+@pytest.mark.parametrize("fps", [23.976, 25.0, 30.0, 60.0])
+def test_other_frame_rates_show_the_same_motion(fps: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames: np.ones(frames, np.float32))
+    sound = make_tone(1.9)
+    (native,) = animate(sound, loud(), PLAIN)
+    (other,) = animate(sound, loud(), replace(PLAIN, fps=fps))
+    times = np.arange(other.frames) / fps
+    inside = times <= (native.frames - 1) / 30
+    expected = np.interp(times, np.arange(native.frames) / 30, native.vertices[:, 0, 1])
+    assert np.allclose(other.vertices[inside, 0, 1], expected[inside], atol=1e-5)
+
+
+# -- rest, and the same again ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sound", [make_silence(2.5), make_silence(0.001)], ids=["seconds", "a moment"])
+def test_digital_silence_stays_at_rest(sound: Audio) -> None:
+    checkpoint = head_model()
+    for chunk in animate(sound, checkpoint, PLAIN):
+        assert np.abs(chunk.vertices - chunk.template).max() < 5e-4
+
+
+def test_speech_moves_the_mouth() -> None:
+    chunks = list(animate(speech(), head_model(), PLAIN))
+    lips = load_head().topology.regions["lips"]
+    assert np.abs((joined(chunks) - chunks[0].template)[:, lips]).max() > 1e-3
+
+
+def test_the_same_speech_moves_the_same() -> None:
+    options = AnimateOptions(phones="head", seed=3)
+    once, again = (joined(list(animate(speech(), head_model(), options))) for _ in range(2))
+    assert np.array_equal(once, again)
+
+
+def test_the_seed_moves_eyes_and_brows_and_never_the_mouth() -> None:
+    moving = AnimateOptions(phones="head", life=1.0)
+    still, one, two = (
+        joined(list(animate(speech(), head_model(), options)))
+        for options in (PLAIN, replace(moving, seed=1), replace(moving, seed=2))
+    )
+    assert np.abs(one - two).max() > 1e-4
+    lips = load_head().topology.regions["lips"]
+    assert np.abs(one - still)[:, lips].max() < 5e-5  # the brows pull at the whole skin, a little
+
+
+def test_without_contact_the_motion_is_the_networks() -> None:
+    sound, checkpoint = speech(1.9), head_model()
+    (clip,) = animate(sound, checkpoint, replace(PLAIN, contact=False))
+    levelled = room.level(sound)
+    motion = checkpoint.model.animate(levelled, clip.template, np.array([1, 0], np.float32))
+    gate = room.speech_gate(levelled, 30.0, clip.frames)[:, None, None]
+    assert np.allclose(clip.vertices, clip.template + gate * (motion.vertices - clip.template), atol=1e-6)
+    (touched,) = animate(sound, checkpoint, PLAIN)
+    assert not np.array_equal(touched.vertices, clip.vertices)  # a random contact head finds some
+
+
+# -- who ------------------------------------------------------------------------------------------------------------
+
+
+def test_clips_say_who_and_what_made_them() -> None:
+    (clip,) = animate(speech(1.0), head_model(), replace(PLAIN, subject="ben"))
+    assert (clip.subject, clip.model) == ("ben", "small")
+    assert np.array_equal(clip.template, load_head().subject_template("ben"))
+    assert clip.colors is not None
+    assert np.array_equal(clip.colors, load_head().subject_colors("ben"))
+
+
+def test_another_topology_is_animated_without_contact_or_idle_motion() -> None:
+    (clip,) = animate(speech(1.5), loud(), AnimateOptions(phones="head", subject="zoe"))
+    assert clip.topology is PLATE
+    assert clip.colors is None
+    assert np.array_equal(clip.template, make_template(PLATE, 1))
+
+
+def test_a_style_is_that_of_a_training_subject(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames: np.ones(frames, np.float32))
+    people = Loud.corpus.subjects
+
+    def style_of(**who: str) -> float:
+        (clip,) = animate(make_silence(0.2), loud(), replace(PLAIN, **who))
+        return round(float((clip.vertices - clip.template).mean()))
+
+    assert style_of() == 0  # the first
+    assert style_of(style=people[1]) == 1
+    assert style_of(subject="zoe") == 0  # she was not trained on
+
+
+def test_unknown_people_are_told() -> None:
+    with pytest.raises(TalkError, match="unknown subject 'nobody'; choose from: sam, zoe"):
+        animate(make_tone(0.2), loud(), replace(PLAIN, subject="nobody"))
+    with pytest.raises(TalkError, match="unknown style 'zoe'; choose from: "):
+        animate(make_tone(0.2), loud(), replace(PLAIN, style="zoe"))
+
+
+def test_a_sound_without_samples_is_told() -> None:
+    with pytest.raises(TalkError, match="no samples"):
+        animate(Audio(np.zeros(0, np.float32), RATE), loud(), PLAIN)
