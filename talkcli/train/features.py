@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,11 @@ class Store:
             return
         note(f"preparing features: {len(missing)} files in {self.recipe.data / 'cache'}")
         context = multiprocessing.get_context("spawn")
-        with progress("features", len(missing)) as step, context.Pool(jobs, _start, (self.recipe,)) as pool:
+        with (
+            progress("features", len(missing)) as step,
+            _one_thread_each(),
+            context.Pool(jobs, _start, (self.recipe,)) as pool,
+        ):
             for _ in pool.imap_unordered(_make, missing, chunksize=8):
                 step()
 
@@ -114,6 +119,22 @@ def _head_key() -> str:
     """Changes with the packaged head and its motion basis."""
     resources = Path(talkcli.__file__).parent / "resources"
     return hashlib.sha256(b"".join((resources / n).read_bytes() for n in ("head.npz", "basis.npz"))).hexdigest()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started now leave the other cores to each other: their numerical libraries read this as they load."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 _worker: dict[str, Any] = {}
