@@ -24,7 +24,7 @@ from talkcli.phones import PHONES, VISEME, frame_labels, tidy
 LONGEST = 20.0  # seconds decoded at a time
 APART = 1.5  # seconds of silence that part two stretches
 MARGIN = 0.25  # seconds heard on either side
-SHARE, AROUND = 0.4, 0.4  # agreement that makes a phone trusted, and the seconds on either side it is taken from
+SHARE, AROUND = 0.4, 0.35  # agreement that makes a phone trusted, and the seconds on either side it is taken from
 RATES = (6.0, 22.0)  # phones a second of people who speak; 9-18 is usual
 
 

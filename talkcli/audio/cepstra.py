@@ -7,7 +7,7 @@ check it against `Decoder(mfclogdir=...)`. Letters: S samples, A frames (100 a s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -32,7 +32,7 @@ PEAK = 0.5 * 32767.0  # the model heard int16
 DITHER = 0.5  # without it the stillness of digital silence looks like no silence that the model has heard
 
 
-@cache
+@lru_cache(maxsize=8)  # augmentation draws a warp for each clip
 def _filters(warp: float) -> Floats:
     """Triangles of unit area on the mel scale, edges rounded to bins; warp stretches their frequencies."""
     low, high = (2595.0 * np.log10(1.0 + hz / 700.0) for hz in (LOWEST, HIGHEST))

@@ -138,7 +138,7 @@ def _load_weights() -> dict[str, Floats] | None:
     path = Path(spec.origin).parent / "data" / "silero_vad_16k.safetensors" if spec and spec.origin else None
     if path is None or not path.is_file():
         log.warning(
-            "no weights of silero-vad found, PocketSphinx's detector stands in: pip install 'silero-vad>=6.2.1'"
+            "no weights of silero-vad found, PocketSphinx's detector stands in: pip install 'silero-vad>=6.2.3'"
         )
         return None
     from safetensors.numpy import load_file
