@@ -88,17 +88,17 @@ def make_speech_tensors(*seconds: float, posteriors: bool = True) -> Speech:
 
 
 def make_batch(model: SelfTalk, *seconds: float, seed: int = 0) -> Batch:
-    """Clips of noise that say random phones and move at random."""
+    """Clips of noise that say random phones and move off to one side, trembling."""
     rng = torch.Generator().manual_seed(seed)
     speech = make_speech_tensors(*seconds, posteriors=model.wants_posteriors)
     frames = torch.tensor([max(1, round(s * model.fps)) for s in seconds])
     steps = round(max(seconds) * model.label_rate)
-    motion = torch.randn(len(seconds), int(frames.max()), model.basis.coefficients, generator=rng)
+    motion = 1 + 0.3 * torch.randn(len(seconds), int(frames.max()), model.basis.coefficients, generator=rng)
     inside = torch.arange(motion.shape[1]) < frames[:, None]
     count = len(model.corpus.subjects)
     return Batch(
         speech=speech,
-        motion=motion * inside[..., None] * (1.0 if model.config.basis == "rig" else 0.001),
+        motion=motion * inside[..., None] * (1.0 if model.config.basis == "rig" else 0.1),
         frames=frames,
         outside=torch.zeros(len(seconds)),
         template=torch.randn(len(seconds), model.corpus.topology.vertices, 3, generator=rng),
