@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,8 @@ from talkcli.console import note, progress
 from talkcli.models.basis import BASES, OutputBasis
 from talkcli.prepared import Corpus, clip_path
 
-VERSION = 1  # of the files below; a change makes them anew
+VERSION = 1  # of the speech files below; a change makes them anew
+TARGETS = 2  # the same of the targets
 BABBLE = 4  # other clips that a copy may hear in the background
 
 
@@ -61,7 +63,7 @@ class Store:
         self.recipe = recipe
         clips = Corpus.open(recipe.data).clips
         told = [VERSION, recipe.seed, recipe.posteriors, [[c.name, c.split, c.voice, c.samples, c.text] for c in clips]]
-        motion = [VERSION, 2, recipe.basis, _head_key(), [[c.name, c.subject, c.frames] for c in clips]]
+        motion = [TARGETS, recipe.basis, _head_key(), [[c.name, c.subject, c.frames] for c in clips]]
         motion.append(max(clip_path(recipe.data, clip.name).stat().st_mtime_ns for clip in clips))
         self.speech = recipe.data / "cache" / f"speech-{_key(told)}"
         self.targets = recipe.data / "cache" / f"motion-{_key(motion)}"
@@ -96,9 +98,9 @@ class Store:
         with (
             progress("features", len(missing)) as step,
             _one_thread_each(),
-            context.Pool(jobs, _start, (self.recipe,)) as pool,
+            ProcessPoolExecutor(jobs, context, _start, (self.recipe,)) as pool,
         ):
-            for _ in pool.imap_unordered(_make, missing, chunksize=8):
+            for _ in pool.map(_make, missing, chunksize=8):
                 step()
 
     def _jobs(self) -> Iterator[tuple[str, Path, int]]:
