@@ -15,8 +15,13 @@ from talkcli.render.compiled import compiled
 
 Bytes = NDArray[np.uint8]
 Doubles = NDArray[np.float64]
+Longs = NDArray[np.int64]
 
-EMPTY = -1
+LANES = 4  # samples of a row filled at a time
+ID_BITS = 24  # of a key, for the triangle's number
+ID_MASK = (1 << ID_BITS) - 1
+NEAREST = 2.0**37  # the nearest point's 1 / depth as a whole number
+STEEPEST = 2.0**62
 LEVELS = 8192  # of light, a step of the tone table each, from 0 to 1
 SMOOTH = 0.012  # relative difference of depth within a pixel up to which one surface is assumed
 
@@ -93,9 +98,12 @@ def sort_into_bands(points: Floats, faces: Ints, height: int, bands: int) -> tup
 
 
 @compiled
-def fill(chosen: Ints, points: Floats, faces: Ints, first: int, depth: Floats, triangle: Ints) -> None:
-    """Draws the chosen triangles into a band of samples that begins at row first, where they are the nearest."""
-    height, width = depth.shape
+def fill(chosen: Ints, points: Floats, faces: Ints, first: int, scale: float, keys: Longs) -> None:
+    """Draws the chosen triangles into a band of samples that begins at row first.
+
+    A key is 1 / depth times scale, as a whole number, above the triangle's number: the greater is the nearer.
+    """
+    height, width = keys.shape[0], keys.shape[1] - LANES
     for n in range(chosen.shape[0]):
         i = chosen[n]
         a, b, c = faces[i, 0], faces[i, 1], faces[i, 2]
@@ -118,7 +126,7 @@ def fill(chosen: Ints, points: Floats, faces: Ints, first: int, depth: Floats, t
         zx = ((z1 - z0) * (y0 - y2) + (z2 - z0) * (y1 - y0)) / area
         zy = ((z1 - z0) * (x2 - x0) + (z2 - z0) * (x0 - x1)) / area
         z_row = z0 + zx * (x - x0) + zy * (y - y0)
-        step = np.float32(zx)
+        step = np.int64(min(max(zx * scale, -STEEPEST), STEEPEST)) << ID_BITS
         for row in range(top - first, bottom - first + 1):
             low, high = 0.0, float(right - left)
             if ax < 0:
@@ -139,13 +147,13 @@ def fill(chosen: Ints, points: Floats, faces: Ints, first: int, depth: Floats, t
                 high = min(high, ce * cr)
             elif ce < 0:
                 high = -1.0
-            begin = int(np.ceil(low))
-            z = np.float32(z_row + zx * begin)
-            for column in range(left + begin, left + int(np.floor(high)) + 1):
-                if z > depth[row, column]:
-                    depth[row, column] = z
-                    triangle[row, column] = i
-                z += step
+            begin, end = left + int(np.ceil(low)), left + int(np.floor(high))
+            key = (np.int64((z_row + zx * (begin - left)) * scale) << ID_BITS) + i
+            for column in range(begin, end + 1, LANES):
+                for lane in range(LANES):  # without a branch: most rows are a few samples long
+                    mine = key if column + lane <= end else np.int64(0)
+                    keys[row, column + lane] = max(keys[row, column + lane], mine)
+                    key += step
             ae -= ay
             be -= by
             ce -= cy
@@ -198,8 +206,7 @@ def resolve(
     rows: tuple[int, int],
     columns: tuple[int, int],
     first: int,
-    depth: Floats,
-    triangle: Ints,
+    keys: Longs,
     shading: Floats,
     faces: Ints,
     material: Bytes,
@@ -217,21 +224,19 @@ def resolve(
     for row in range(rows[0], rows[1]):
         upper, lower = 2 * row - first, 2 * row - first + 1
         for x in range(columns[0], columns[1]):
-            i, j = triangle[upper, 2 * x], triangle[upper, 2 * x + 1]
-            k, m = triangle[lower, 2 * x], triangle[lower, 2 * x + 1]
-            if (i & j & k & m) == EMPTY:
+            p, q, r, t = keys[upper, 2 * x], keys[upper, 2 * x + 1], keys[lower, 2 * x], keys[lower, 2 * x + 1]
+            if (p | q | r | t) == 0:
                 continue
-            smooth = i >= 0 and i == j and i == k and i == m
-            if not smooth and (i | j | k | m) >= 0:
-                z0, z1 = depth[upper, 2 * x], depth[upper, 2 * x + 1]
-                z2, z3 = depth[lower, 2 * x], depth[lower, 2 * x + 1]
-                low, high = min(min(z0, z1), min(z2, z3)), max(max(z0, z1), max(z2, z3))
-                kind = material[i]
-                same = material[j] == kind and material[k] == kind and material[m] == kind
-                smooth = same and high - low < np.float32(SMOOTH) * high
+            low, high = min(min(p, q), min(r, t)) >> ID_BITS, max(max(p, q), max(r, t)) >> ID_BITS
+            smooth = low > 0 and high - low < SMOOTH * high
+            if smooth:
+                kind = material[p & ID_MASK]
+                smooth = material[q & ID_MASK] == kind and material[r & ID_MASK] == kind
+                smooth = smooth and material[t & ID_MASK] == kind
             for n in range(1 if smooth else 4):
-                t = triangle[upper + (n >> 1), 2 * x + (n & 1)]
-                if t == EMPTY:
+                key = keys[upper + (n >> 1), 2 * x + (n & 1)]
+                t = key & ID_MASK
+                if key == 0:
                     for k in range(3):
                         mixed[k] += picture[row, x, k]
                     continue
@@ -278,15 +283,15 @@ def draw(
     highlight: Floats,
     tone: Bytes,
     bounds: tuple[int, int, int, int],
-    depth: Floats,
-    triangle: Ints,
+    keys: Longs,
     picture: Bytes,
 ) -> None:
     """Draws the head over the background that picture (H, W, 3) holds, within bounds (left, top, right, bottom).
 
-    depth and triangle (band, 2 W) are room to work in; the picture is made band by band, so that they stay in cache.
+    keys (band, 2 W + LANES) is room to work in; the picture is made band by band, so that it stays in cache.
     """
-    height = depth.shape[0]
+    height = keys.shape[0]
+    scale = NEAREST / max(float(np.max(points[:, 2])), 1e-30)
     left, top, right, bottom = bounds
     bands = (2 * picture.shape[0] + height - 1) // height
     starts, order = sort_into_bands(points, faces, height, bands)
@@ -295,8 +300,7 @@ def draw(
             continue
         first = band * height
         for row in range(height):
-            depth[row, 2 * left : 2 * right] = 0
-            triangle[row, 2 * left : 2 * right] = EMPTY
-        fill(order[starts[band] : starts[band + 1]], points, faces, first, depth, triangle)
+            keys[row, 2 * left : 2 * right] = 0
+        fill(order[starts[band] : starts[band + 1]], points, faces, first, scale, keys)
         rows = (max(first // 2, top), min((first + height) // 2, bottom))
-        resolve(rows, (left, right), first, depth, triangle, shading, faces, material, highlight, tone, picture)
+        resolve(rows, (left, right), first, keys, shading, faces, material, highlight, tone, picture)

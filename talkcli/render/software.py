@@ -39,8 +39,7 @@ class SoftwareRenderer:
         self._points = np.zeros((count, 3), np.float32)
         self._normals = np.zeros((count, 3), np.float32)
         self._shading = np.zeros((count, 8), np.float32)
-        self._depth = np.zeros((BAND, 2 * width), np.float32)
-        self._triangle = np.zeros((BAND, 2 * width), np.int32)
+        self._keys = np.zeros((BAND, 2 * width + raster.LANES), np.int64)
 
     def image(self, vertices: Floats) -> Bytes:
         """(H, W, 3) sRGB of the head with these vertices (V, 3)."""
@@ -70,8 +69,7 @@ class SoftwareRenderer:
             self._highlight,
             self._tone,
             bounds,
-            self._depth,
-            self._triangle,
+            self._keys,
             picture,
         )
         return picture
