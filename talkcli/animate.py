@@ -5,7 +5,6 @@ Shape letters: T frames, V vertices, S samples.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from talkcli import contact
-from talkcli.align import stretches, viseme_agreement
+from talkcli.align import stretches, trusted
 from talkcli.articulation import as_track, life
 from talkcli.audio import level, load_audio
 from talkcli.audio.vad import pauses, speech_gate
@@ -25,15 +24,12 @@ from talkcli.head import load_head
 from talkcli.models.base import RATE, Motion, pick_device
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint
 
-log = logging.getLogger(__name__)
-
 WINDOW = 20.0  # seconds that a model hears at once, at most
 MARGIN = 1.0  # seconds of context it hears on either side, and that are thrown away
 THRESHOLDS = (0.3, 0.4)  # of the contact head, for closures and for bites
-AGREEMENT = 0.65  # share of speech in which recogniser and network must see the same viseme (benchmarks/lips.md)
+AGREEMENT = 0.4  # share of the speech round a phone in which recogniser and network must see the same viseme
 
 Phones = Literal["auto", "head", "asr"]
-PHONES: tuple[Phones, ...] = ("auto", "head", "asr")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,17 +182,11 @@ def contacts(audio: Audio, window: Window, motion: Motion, origin: float, phones
 
 
 def _recognised(audio: Audio, motion: Motion, phones: Phones) -> list[Phone]:
-    """What the recogniser hears, stretch by stretch, and for "auto" only where the network sees the same visemes."""
-    found: list[Phone] = []
-    for stretch in stretches(audio):
-        if phones == "auto" and motion.phone_probabilities is not None:
-            logs = np.log(motion.phone_probabilities + 1e-9)
-            agreement = viseme_agreement(stretch.phones, logs, motion.rate)
-            log.info("recogniser and network agree in %.0f %% of '%s'", 100 * agreement, stretch.text)
-            if agreement < AGREEMENT:
-                continue
-        found.extend(stretch.phones)
-    return found
+    """What the recogniser hears, and for "auto" only where the network sees the same visemes."""
+    spoken = [phone for stretch in stretches(audio) for phone in stretch.phones]
+    if phones == "asr" or motion.phone_probabilities is None:
+        return spoken
+    return trusted(spoken, np.log(motion.phone_probabilities + 1e-9), motion.rate, share=AGREEMENT)
 
 
 def animate_file(
