@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,20 +13,24 @@ from tests.make_models import make_corpus
 
 
 class Here:
-    """A pool of this very process: a new one takes seconds to start."""
+    """Work in this very process: a new one takes seconds to start."""
 
-    @contextmanager
-    def Pool(self, jobs: int, start: Callable[..., None], arguments: tuple[object, ...]) -> Iterator[Here]:
+    def __init__(self, jobs: int, context: object, start: Callable[..., None], arguments: tuple[object, ...]) -> None:
         start(*arguments)
-        yield self
 
-    def imap_unordered(self, work: Callable[..., object], jobs: Iterable[object], chunksize: int) -> Iterator[object]:
+    def __enter__(self) -> Here:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def map(self, work: Callable[..., object], jobs: Iterable[object], chunksize: int) -> Iterator[object]:
         return map(work, jobs)
 
 
 @pytest.fixture
 def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features.multiprocessing, "get_context", lambda kind: Here())
+    monkeypatch.setattr(features, "ProcessPoolExecutor", Here)
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +39,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared") / "data"
     make_corpus(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features.multiprocessing, "get_context", lambda kind: Here())
+        patch.setattr(features, "ProcessPoolExecutor", Here)
         Store(recipe(folder)).make(jobs=1)
     return folder
 
