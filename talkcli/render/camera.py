@@ -16,7 +16,7 @@ from talkcli.errors import TalkError
 Doubles = NDArray[np.float64]
 
 FIELD_OF_VIEW = np.radians(19.0)  # vertical, about an 85 mm portrait lens
-MARGIN = 0.15  # of the picture's half height or width, left free round the head
+MARGIN = 0.2  # of the picture's half height or width, left free round the head
 BLEED = 1.02  # a cut neck ends this far below the middle, in half heights of the picture
 CLOSE_WIDTH = 2.5  # width and height of the close view, in mouth widths
 
