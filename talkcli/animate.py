@@ -27,6 +27,7 @@ from talkcli.models.checkpoint import Checkpoint, load_checkpoint
 WINDOW = 20.0  # seconds that a model hears at once, at most
 MARGIN = 1.0  # seconds of context it hears on either side, and that are thrown away
 THRESHOLDS = (0.3, 0.4)  # of the contact head, for closures and for bites
+SURE = 0.6  # of the contact head, where trusted phones say that the lips do not meet
 AGREEMENT = 0.4  # share of the speech round a phone in which recogniser and network must see the same viseme
 
 Phones = Literal["auto", "head", "asr"]
@@ -177,7 +178,7 @@ def contacts(audio: Audio, window: Window, motion: Motion, origin: float, phones
         found = contact.from_head(motion.contact_probabilities, motion.rate, THRESHOLDS)
     if phones != "head":
         spoken = _recognised(audio.part(origin, window.end + MARGIN), motion, phones)
-        found = [*contact.not_in_vowels(found, spoken), *contact.from_phones(spoken)]
+        found = [*contact.undenied(found, spoken, SURE), *contact.from_phones(spoken)]
     return [replace(c, start=c.start + origin, end=c.end + origin) for c in contact.merged(found)]
 
 

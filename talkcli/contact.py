@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from talkcli.clip import Floats, MotionClip, Phone, Topology
 from talkcli.head.contacts import Lips, smooth
-from talkcli.phones import BILABIAL, LABIODENTAL, VOWELS
+from talkcli.phones import BILABIAL, LABIODENTAL
 
 Kind = Literal["lips", "bite"]
 KINDS: tuple[Kind, Kind] = ("lips", "bite")  # in the order of the contact head
@@ -24,15 +24,20 @@ KINDS: tuple[Kind, Kind] = ("lips", "bite")  # in the order of the contact head
 REACH = {"lips": 0.075, "bite": 0.07}  # seconds that the lips take to come together, and to part
 SHORTEST = 0.02  # seconds: a closure of any phone holds at least this long
 LONGEST = 0.16  # seconds either side of its middle
+NEAR = 0.06  # seconds: what network and recogniser place this close is the same contact
 
 
 @dataclass(frozen=True)
 class Contact:
-    """The lips meet ("lips"), or the lower lip meets the upper teeth ("bite"), from start to end in seconds."""
+    """The lips meet ("lips"), or the lower lip meets the upper teeth ("bite"), from start to end in seconds.
+
+    certainty is that of whoever says so, from 0 to 1.
+    """
 
     kind: Kind
     start: float
     end: float
+    certainty: float = 1.0
 
     @property
     def middle(self) -> float:
@@ -63,7 +68,7 @@ def from_head(probabilities: NDArray[np.float32], rate: float, thresholds: Seque
                 first -= 1
             while last < min(len(curve) - 1, peak + reach) and curve[last + 1] >= level:
                 last += 1
-            found.append(Contact(kind, first / rate, last / rate))
+            found.append(Contact(kind, first / rate, last / rate, float(curve[peak])))
     return found
 
 
@@ -84,14 +89,21 @@ def _summit(curve: NDArray[np.float32], place: int) -> bool:
     return bool(curve[place] >= before and curve[place] >= after)
 
 
-def not_in_vowels(contacts: Iterable[Contact], phones: Iterable[Phone]) -> list[Contact]:
-    """The contacts that do not fall into the inner half of a vowel of trusted phones."""
-    vowels = [phone for phone in phones if phone.name in VOWELS]
+def undenied(contacts: Iterable[Contact], phones: Iterable[Phone], sure: float) -> list[Contact]:
+    """The contacts that trusted phones allow.
 
-    def inside(contact: Contact) -> bool:
-        return any(abs(contact.middle - 0.5 * (v.start + v.end)) < 0.25 * (v.end - v.start) for v in vowels)
+    Where a phone is spoken with which the lips do not meet in that way, and none with which they do is near, a contact
+    needs a certainty of sure. Silences say nothing.
+    """
+    spoken = [phone for phone in phones if phone.name != "SIL"]
+    asked = from_phones(spoken)
 
-    return [contact for contact in contacts if not inside(contact)]
+    def denied(contact: Contact) -> bool:
+        covered = any(phone.start <= contact.middle <= phone.end for phone in spoken)
+        near = any(c.kind == contact.kind and c.start - NEAR <= contact.middle <= c.end + NEAR for c in asked)
+        return covered and not near
+
+    return [contact for contact in contacts if contact.certainty >= sure or not denied(contact)]
 
 
 def merged(contacts: Iterable[Contact]) -> list[Contact]:
