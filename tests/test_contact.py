@@ -239,3 +239,15 @@ def test_a_topology_that_does_not_know_its_lips_is_left_alone() -> None:
 def test_no_contacts_no_change() -> None:
     clip = clip_of(talking()[:2])
     assert apply(clip, []) is clip
+
+
+def test_trusted_phones_deny_a_contact_that_nobody_is_sure_of() -> None:
+    phones = [Phone("AA", 0.0, 0.3), Phone("T", 0.3, 0.4), Phone("M", 0.6, 0.7), Phone("SIL", 0.7, 1.0)]
+    doubtful = [contact.Contact("lips", at - 0.02, at + 0.02, 0.4) for at in (0.15, 0.35, 0.65, 0.85)]
+    kept = contact.undenied(doubtful, phones, sure=0.6)
+    assert [round(c.middle, 2) for c in kept] == [0.65, 0.85]  # m asks for it, and silence says nothing
+
+
+def test_a_sure_contact_stays_against_the_phones() -> None:
+    sure = contact.Contact("lips", 0.1, 0.14, 0.9)
+    assert contact.undenied([sure], [Phone("AA", 0.0, 0.3)], sure=0.6) == [sure]
