@@ -54,7 +54,7 @@ def displacements(head: Head, rng: np.random.Generator) -> Floats:
 def principal(motion: Floats, lips: NDArray[np.int32]) -> tuple[Floats, NDArray[np.intp]]:
     """The basis (K, M, 3) and the vertices it moves (M,).
 
-    A coefficient of 1 is a standard deviation, but at least FLOOR of the first one's: smaller would be numbers of no use.
+    A coefficient of 1 is a standard deviation, but at least FLOOR of the first one's: less would be numbers of no use.
     """
     moved = np.flatnonzero(np.abs(motion).max((0, 2)) > 1e-5)
     weight = np.ones(motion.shape[1], np.float32)
