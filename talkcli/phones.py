@@ -63,8 +63,12 @@ _BRIEFEST = 1e-4  # s: less is no phone and no gap
 
 def frame_labels(phones: Iterable[Phone], fps: float, frames: int) -> NDArray[np.int64]:
     """The index in PHONES of the phone at each frame's time i / fps, silence where there is none: (T,)."""
-    labels = np.zeros(frames, np.int64)
-    times = np.arange(frames) / fps
+    return labels_at(phones, np.arange(frames) / fps, INDEX["SIL"])
+
+
+def labels_at(phones: Iterable[Phone], times: NDArray[np.float64], outside: int) -> NDArray[np.int64]:
+    """The index in PHONES of the phone at each of these rising times (T,) in seconds, outside where there is none."""
+    labels = np.full(len(times), outside, np.int64)
     for phone in phones:
         first, last = np.searchsorted(times, (phone.start - 1e-9, phone.end - 1e-9))
         labels[first:last] = INDEX[phone.name]

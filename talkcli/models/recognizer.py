@@ -5,7 +5,6 @@ Shape letters: B clips, A steps, D width, C symbols.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +35,7 @@ class TinyRecognizer(nn.Module):
     """A phone recogniser trained with CTC on the corpus' own phones; symbol 0 is the blank, phone p is p + 1."""
 
     trained_first = True
+    wants_posteriors = True
 
     def __init__(self, config: RecognizerConfig) -> None:
         super().__init__()
@@ -63,6 +63,7 @@ class HubRecognizer(nn.Module):
     """A pretrained wav2vec2 CTC model, used as it is."""
 
     trained_first = False
+    wants_posteriors = False
 
     def __init__(self, config: RecognizerConfig) -> None:
         super().__init__()
@@ -89,13 +90,17 @@ class HubRecognizer(nn.Module):
         return steps
 
 
-RECOGNIZERS: dict[str, Callable[[RecognizerConfig], Any]] = {"tiny": TinyRecognizer, "wav2vec2": HubRecognizer}
+RECOGNIZERS: dict[str, Any] = {"tiny": TinyRecognizer, "wav2vec2": HubRecognizer}
+
+
+def recognizer_class(config: RecognizerConfig) -> Any:
+    if config.name not in RECOGNIZERS:
+        raise TalkError(f"unknown recogniser '{config.name}'; choose from: {', '.join(RECOGNIZERS)}")
+    return RECOGNIZERS[config.name]
 
 
 def build_recognizer(config: RecognizerConfig) -> Any:
-    if config.name not in RECOGNIZERS:
-        raise TalkError(f"unknown recogniser '{config.name}'; choose from: {', '.join(RECOGNIZERS)}")
-    return RECOGNIZERS[config.name](config)
+    return recognizer_class(config)(config)
 
 
 def collapse(symbols: Tensor, drop: tuple[int, ...] = ()) -> tuple[Tensor, Tensor]:

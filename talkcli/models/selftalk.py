@@ -19,7 +19,7 @@ from talkcli.models.basis import BASES, BasisName
 from talkcli.models.encoders import Heard, HubConfig, TinyConfig, build_encoder
 from talkcli.models.layers import TimeMap, length_mask, match_frames
 from talkcli.models.losses import contact_error, masked_mean, phone_error, position, velocity
-from talkcli.models.recognizer import RecognizerConfig, build_recognizer, collapse, ctc
+from talkcli.models.recognizer import RecognizerConfig, build_recognizer, collapse, ctc, recognizer_class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,12 @@ class SelfTalkConfig:
     interpreter_feed_forward: int = 2048
     interpreter_dropout: float = 0.1
 
+    def __post_init__(self) -> None:
+        for part in ("", "interpreter_"):
+            width, heads = getattr(self, f"{part}width"), getattr(self, f"{part}heads")
+            if heads < 1 or width < 1 or width % heads:
+                raise TalkError(f"{part}width {width} is no multiple of {part}heads {heads}: change one of them")
+
 
 class SelfTalk(TalkModel):
     """The animator alone until begin_training() adds the recogniser and the interpreter. Module names are those of the
@@ -61,7 +67,8 @@ class SelfTalk(TalkModel):
         self.config, self.corpus = config, corpus
         self.basis = BASES[config.basis](corpus)
         self.audio_encoder = build_encoder(config.encoder, config.tiny, config.hub)
-        self.wants_posteriors = self.audio_encoder.wants_posteriors
+        listener = recognizer_class(config.recognizer)
+        self.wants_posteriors = self.audio_encoder.wants_posteriors or listener.wants_posteriors
         self.label_rate = self.audio_encoder.rate
         self.audio_feature_map = nn.Linear(self.audio_encoder.width, config.width)
         layer = nn.TransformerDecoderLayer(

@@ -55,14 +55,15 @@ def train(options: TrainOptions) -> Path:
     for split in ("train", "val"):
         if not corpus.part(split):
             raise TalkError(f"{options.data} has no clips in the split '{split}': prepare it anew")
-    _open_run(options, config)
+    device = pick_device(options.device)
     torch.manual_seed(config.seed)
     model = method_class(options.method)(config.model, corpus.info)
+    _open_run(options, config)
     store = Store(
         Recipe(options.data, config.model.basis, config.data.copies, config.seed, bool(model.wants_posteriors))
     )
     store.make(options.jobs or os.cpu_count() or 1)
-    _Run(options, config, corpus, model, store).go()
+    _Run(options, config, corpus, model, store, device).go()
     return options.out / "best.safetensors"
 
 
@@ -78,6 +79,13 @@ def _open_run(options: TrainOptions, config: Any) -> None:
     record = options.out / "run.json"
     if options.out.exists() and not options.out.is_dir():
         raise TalkError(f"{options.out} is a file; give a folder to train into")
+    try:
+        _make_folder(options, record, told)
+    except OSError as error:
+        raise TalkError(f"cannot write to {options.out}: {error.strerror or error}") from error
+
+
+def _make_folder(options: TrainOptions, record: Path, told: dict[str, Any]) -> None:
     if options.force and record.is_file():
         shutil.rmtree(options.out)
     if options.out.is_dir() and any(options.out.iterdir()):
@@ -103,9 +111,16 @@ def _read(record: Path) -> Any:
 class _Run:
     """One run: its stages, and where their weights go."""
 
-    def __init__(self, options: TrainOptions, config: Any, corpus: Corpus, model: TalkModel, store: Store) -> None:
-        self.options, self.config, self.corpus, self.model = options, config, corpus, model
-        self.device = pick_device(options.device)
+    def __init__(
+        self,
+        options: TrainOptions,
+        config: Any,
+        corpus: Corpus,
+        model: TalkModel,
+        store: Store,
+        device: torch.device,
+    ) -> None:
+        self.options, self.config, self.corpus, self.model, self.device = options, config, corpus, model, device
         self.templates = {name: corpus.template(name) for name in sorted({clip.subject for clip in corpus.clips})}
         copies, crop = config.data.copies, config.data.crop_seconds
         make = partial(Clips, options.data, store, label_rate=self.model.label_rate, seed=config.seed)
@@ -125,7 +140,9 @@ class _Run:
         return Stage(name, learner, steps, config.optim, config.data, config.seed, self.device, self.options.out)
 
     def pretrain(self, name: str, part: Learner) -> None:
-        """Train a part that the method needs finished; its last weights are its result."""
+        """Train a part that the method needs finished, from phones; its last weights are its result."""
+        if not any(phone.name != "SIL" for clip in self.train.entries for phone in self.corpus.phones(clip)):
+            raise TalkError(f"{self.options.data} has no phones to train the {name} on: choose one that is pretrained")
         stage = self.stage(name, part, self.config.optim.pretrain_steps)
         stage = replace(stage, optim=replace(stage.optim, ema=0.0))
         fit(stage, self.train, self.valid, lambda *_: None)

@@ -21,6 +21,11 @@ class DataConfig:
     copies: int = 0  # augmented copies of each training clip, made once and kept beside the data
     workers: int = 1  # processes that make batches
 
+    def __post_init__(self) -> None:
+        _at_least(1, "data.batch", self.batch)
+        for name in ("crop_seconds", "copies", "workers"):
+            _at_least(0, f"data.{name}", getattr(self, name))
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
@@ -37,6 +42,17 @@ class OptimConfig:
     precision: Literal["fp32", "bf16"] = "fp32"
     pretrain_steps: int = 2000  # for a part that is trained before the method
     validate_every: int = 500  # steps
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "pretrain_steps", "validate_every"):
+            _at_least(1, f"optim.{name}", getattr(self, name))
+        for name in ("lr", "steps", "warmup", "weight_decay", "clip", "ema"):
+            _at_least(0, f"optim.{name}", getattr(self, name))
+
+
+def _at_least(least: int, key: str, value: float) -> None:
+    if not value >= least:
+        raise TalkError(f"{key} is {value}: give {least} or more")
 
 
 def run_config(method: str) -> type[Any]:

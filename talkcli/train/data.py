@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from talkcli.clip import Phone
 from talkcli.models.base import RATE, Batch, Speech
-from talkcli.phones import BILABIAL, INDEX, LABIODENTAL
+from talkcli.phones import BILABIAL, INDEX, LABIODENTAL, labels_at
 from talkcli.prepared import ClipEntry, Corpus
 from talkcli.train.features import Features, Store
 
@@ -98,7 +98,7 @@ class Clips(Dataset[Example]):
             begin = round(start * POSTERIOR_RATE)
             posteriors = posteriors[begin : begin + len(samples) // 160 + 1]
         steps = round(length * self.label_rate)
-        times = start + np.arange(steps) / self.label_rate
+        spoken = labels_at(phones, start + np.arange(steps) / self.label_rate, outside=-1)  # (A,)
         subjects = self.corpus.info.subjects
         return Example(
             samples=samples,
@@ -107,8 +107,8 @@ class Clips(Dataset[Example]):
             outside=outside,
             template=self.corpus.template(entry.subject),
             style=subjects.index(entry.subject) if entry.subject in subjects else -1,
-            phones=labels(phones, times),
-            contacts=contact_labels(phones, times),
+            phones=spoken,
+            contacts=contact_labels(spoken),
         )
 
 
@@ -134,22 +134,10 @@ def _resample(motion: NDArray[np.float32], speed: float, frames: int) -> NDArray
     return resampled
 
 
-def labels(phones: Sequence[Phone], times: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The number of the phone at each time, -1 outside them all."""
-    found = np.full(len(times), -1, np.int64)
-    for phone in phones:
-        found[(times >= phone.start) & (times < phone.end)] = INDEX[phone.name]
-    return found
-
-
-def contact_labels(phones: Sequence[Phone], times: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(A, 2): where the lips meet, and where the lower lip meets the teeth."""
-    found = np.zeros((len(times), 2), np.float32)
-    for phone in phones:
-        inside = (times >= phone.start) & (times < phone.end)
-        found[inside, 0] += phone.name in BILABIAL
-        found[inside, 1] += phone.name in LABIODENTAL
-    return found
+def contact_labels(phones: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(A, 2) for phone labels (A,): where the lips meet, and where the lower lip meets the teeth."""
+    kinds = [[INDEX[name] for name in names] for names in (BILABIAL, LABIODENTAL)]
+    return np.stack([np.isin(phones, kind) for kind in kinds], 1).astype(np.float32)
 
 
 def collate(examples: Sequence[Example], styles: int) -> Batch:

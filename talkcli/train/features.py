@@ -13,6 +13,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 import talkcli
@@ -28,6 +30,7 @@ from talkcli.audio.augment import augment
 from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import Audio
 from talkcli.console import note, progress
+from talkcli.errors import TalkError
 from talkcli.models.basis import BASES, OutputBasis
 from talkcli.prepared import Corpus, clip_path
 
@@ -95,13 +98,20 @@ class Store:
             return
         note(f"preparing features: {len(missing)} files in {self.recipe.data / 'cache'}")
         context = multiprocessing.get_context("spawn")
-        with (
-            progress("features", len(missing)) as step,
-            _one_thread_each(),
-            ProcessPoolExecutor(jobs, context, _start, (self.recipe,)) as pool,
-        ):
-            for _ in pool.map(_make, missing, chunksize=8):
-                step()
+        try:
+            with (
+                progress("features", len(missing)) as step,
+                _one_thread_each(),
+                ProcessPoolExecutor(jobs, context, _start, (self.recipe,)) as pool,
+            ):
+                for _ in pool.map(_make, missing, chunksize=8):
+                    step()
+        except BrokenProcessPool as error:
+            raise TalkError(
+                "a process that prepared features died, for lack of memory perhaps: type it again with fewer --jobs"
+            ) from error
+        except (OSError, SafetensorError) as error:
+            raise TalkError(f"cannot write features to {self.recipe.data / 'cache'}: {error}") from error
 
     def _jobs(self) -> Iterator[tuple[str, Path, int]]:
         """(clip, file, copy); copy -1 is the target."""

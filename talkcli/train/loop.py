@@ -185,8 +185,12 @@ def _save_state(stage: Stage, step: int, best: float, optimizer: torch.optim.Opt
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    torch.save(state, beside)
-    beside.replace(path)
+    try:
+        torch.save(state, beside)
+        beside.replace(path)
+    except (OSError, RuntimeError) as error:  # RuntimeError: torch's own word for a full disk
+        beside.unlink(missing_ok=True)
+        raise TalkError(f"cannot write {path}: {str(error).splitlines()[0]}") from error
 
 
 def _resume(stage: Stage, optimizer: torch.optim.Optimizer, average: Average) -> tuple[int, float]:

@@ -12,9 +12,9 @@ from safetensors.numpy import save_file
 
 from talkcli.clip import Audio, Phone, Topology
 from talkcli.models.base import RATE, Batch
-from talkcli.phones import INDEX, PHONES
+from talkcli.phones import INDEX, PHONES, labels_at
 from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
-from talkcli.train.data import Clips, Example, Order, collate, contact_labels, labels, loader
+from talkcli.train.data import Clips, Example, Order, collate, contact_labels, loader
 from talkcli.train.features import Recipe, Store
 from tests.make import make_phones
 from tests.make_models import make_info, make_template
@@ -173,14 +173,13 @@ def test_a_subject_that_was_not_trained_on_has_no_style(timed: tuple[Path, Store
 
 def test_labels_are_the_phone_at_each_time() -> None:
     phones = make_phones(("AA", 0.1), ("P", 0.05), ("F", 0.05))
-    found = labels(phones, np.array([0.0, 0.05, 0.1, 0.12, 0.16, 0.199, 0.21, 9.0]))
+    found = labels_at(phones, np.array([0.0, 0.05, 0.1, 0.12, 0.16, 0.199, 0.21, 9.0]), outside=-1)
     assert found.tolist() == [INDEX[n] for n in ("AA", "AA", "P", "P", "F", "F")] + [-1, -1]
-    assert labels([], np.array([0.0])).tolist() == [-1]
+    assert labels_at([], np.array([0.0]), outside=-1).tolist() == [-1]
 
 
 def test_contact_labels_are_closures_and_bites() -> None:
-    phones = make_phones(("AA", 0.1), ("P", 0.1), ("V", 0.1), ("M", 0.1))
-    found = contact_labels(phones, np.array([0.05, 0.15, 0.25, 0.35, 0.45]))
+    found = contact_labels(np.array([*(INDEX[name] for name in ("AA", "P", "V", "M")), -1]))
     assert found.tolist() == [[0, 0], [1, 0], [0, 1], [1, 0], [0, 0]]
 
 
