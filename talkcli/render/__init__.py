@@ -57,6 +57,26 @@ def _auto(scene: Scene) -> Renderer:
 RENDERERS: dict[str, Callable[[Scene], Renderer]] = {"auto": _auto, "software": _software, "pyrender": _pyrender}
 
 
+def check_look(*, size: tuple[int, int], view: str, background: str, renderer: str) -> None:
+    """Whether a head can be drawn like this, told before any work.
+
+    Raises:
+        TalkError: an unknown renderer, view or background, or an odd size.
+    """
+    from talkcli.render.camera import check_view
+    from talkcli.render.scene import check_size, make_background
+
+    _check_renderer(renderer)
+    check_view(view)
+    check_size(size)
+    make_background(background, (16, 16))
+
+
+def _check_renderer(renderer: str) -> None:
+    if renderer not in RENDERERS:
+        raise TalkError(f"There is no renderer {renderer!r}; the renderers are {', '.join(RENDERERS)}.")
+
+
 @contextmanager
 def open_renderer(
     topology: Topology,
@@ -75,8 +95,7 @@ def open_renderer(
     """
     from talkcli.render.scene import make_scene
 
-    if renderer not in RENDERERS:
-        raise TalkError(f"There is no renderer {renderer!r}; the renderers are {', '.join(RENDERERS)}.")
+    _check_renderer(renderer)
     scene = make_scene(topology, template, size=size, view=view, background=background, colors=colors)
     if find_spec("numba") is None:
         raise TalkError("Drawing needs numba, which is not installed: pip install numba")

@@ -58,14 +58,19 @@ class Camera:
         return np.stack([width / 2 + seen[:, 0] * scale, height / 2 - seen[:, 1] * scale, -seen[:, 2]], axis=1)
 
 
+def check_view(view: str) -> None:
+    """Raises TalkError for a view that is none of VIEWS."""
+    if view not in VIEWS:
+        raise TalkError(f"There is no view {view!r}; the views are {', '.join(VIEWS)}.")
+
+
 def make_camera(topology: Topology, template: Floats, size: tuple[int, int], view: str) -> Camera:
     """The camera that shows this head (V, 3) in the named view.
 
     Raises:
         TalkError: no such view, or a close view of a topology whose lips are not known.
     """
-    if view not in VIEWS:
-        raise TalkError(f"There is no view {view!r}; the views are {', '.join(VIEWS)}.")
+    check_view(view)
     wanted = VIEWS[view]
     axes = _axes(wanted)
     points = np.asarray(template, np.float64) @ axes.T  # (V, 3) right, up, towards the viewer

@@ -73,7 +73,7 @@ class PyrenderRenderer:
         """(H, W, 3) sRGB of the head with these vertices (V, 3)."""
         from OpenGL import GL
 
-        vertices = np.ascontiguousarray(vertices, np.float32)
+        vertices = self.scene.drawn(vertices)
         raster.vertex_normals(vertices, self.scene.faces, np.eye(3), self._normals)
         self._offscreen._platform.make_current()
         for piece in self._pieces:

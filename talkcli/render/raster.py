@@ -161,6 +161,22 @@ def fill(chosen: Ints, points: Floats, faces: Ints, first: int, scale: float, ke
 
 
 @compiled
+def seen_faces(points: Floats, faces: Ints, keys: Longs, bands: int) -> NDArray[np.bool_]:
+    """(F,) whether any sample shows the triangle; keys (band, 2 W + LANES) is room to work in."""
+    found = np.zeros(faces.shape[0], np.bool_)
+    scale = NEAREST / max(float(np.max(points[:, 2])), 1e-30)
+    starts, order = sort_into_bands(points, faces, keys.shape[0], bands)
+    for band in range(bands):
+        keys[:] = 0
+        fill(order[starts[band] : starts[band + 1]], points, faces, band * keys.shape[0], scale, keys)
+        for row in range(keys.shape[0]):
+            for column in range(keys.shape[1] - LANES):
+                if keys[row, column]:
+                    found[keys[row, column] & ID_MASK] = True
+    return found
+
+
+@compiled
 def light_vertices(
     points: Floats,
     normals: Floats,

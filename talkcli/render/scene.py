@@ -38,13 +38,17 @@ class Light:
 
 @dataclass(frozen=True)
 class Material:
-    """roughness in (0, 1]; gloss scales the highlight; wrap lets light creep round the edge, per channel; tint dims."""
+    """roughness in (0, 1]; gloss scales the highlight; wrap lets light creep round the edge, per channel; tint dims.
+
+    lining is the material of the other side, which is not drawn where there is none.
+    """
 
     name: str
     roughness: float
     gloss: float
     wrap: Triple = (0.22, 0.22, 0.22)
     tint: float = 1.0
+    lining: Material | None = None
 
 
 KEY = Light((-0.52, 0.50, 0.69), (1.0, 0.955, 0.90), 0.92)
@@ -59,9 +63,10 @@ LIPS = Material("lips", 0.36, 0.9, wrap=(0.40, 0.24, 0.20))
 WET = Material("wet", 0.30, 0.9, wrap=(0.35, 0.22, 0.20), tint=0.85)
 EYES = Material("eyes", 0.13, 1.2, wrap=(0.35, 0.32, 0.32), tint=0.94)
 TEETH = Material("teeth", 0.30, 0.8, wrap=(0.40, 0.38, 0.36), tint=0.90)
-HAIR = Material("hair", 0.52, 0.75)
+UNDER_HAIR = Material("under hair", 0.9, 0.1, tint=0.16)
+HAIR = Material("hair", 0.52, 0.75, lining=UNDER_HAIR)
 BROWS = Material("brows", 0.62, 0.7)
-MATERIALS = (SKIN, LIPS, WET, EYES, TEETH, HAIR, BROWS)
+MATERIALS = (SKIN, LIPS, WET, EYES, TEETH, HAIR, UNDER_HAIR, BROWS)
 PARTS: dict[str, Material] = {  # by the first letters of a part's name; all else is skin
     "eye": EYES,
     "teeth": TEETH,
@@ -84,15 +89,24 @@ BACKGROUNDS: dict[str, tuple[Triple, Triple]] = {  # sRGB in the middle and in t
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """template (V, 3); albedo (V, 3) linear; gloss (V,); material (F,), of MATERIALS; background (H, W, 3) sRGB."""
+    """What is drawn: the head's vertices, and L of them once more for the linings' triangles, which look inwards.
+
+    template (V + L, 3); lined (L,) the vertices that have a copy; faces (F, 3); albedo (V + L, 3) linear; gloss
+    (V + L,); material (F,), of MATERIALS; background (H, W, 3) sRGB.
+    """
 
     camera: Camera
     template: Floats
+    lined: Ints
     faces: Ints
     albedo: Floats
     gloss: Floats
     material: Bytes
     background: Bytes
+
+    def drawn(self, vertices: Floats) -> Floats:
+        """(V + L, 3) float32, contiguous, of a head's vertices (V, 3)."""
+        return np.concatenate([vertices, vertices[self.lined]], dtype=np.float32)
 
 
 def make_scene(
@@ -114,20 +128,33 @@ def make_scene(
     check_size(size)
     picture = make_background(background, size)
     camera = make_camera(topology, template, size, view)
-    material = face_materials(topology)
-    tints = np.ones(topology.vertices, np.float32)
-    gloss = np.ones(topology.vertices, np.float32)
+    faces, material, lined = with_linings(topology)
+    every = np.concatenate([np.arange(topology.vertices), lined])  # (V + L,)
+    tints, gloss = np.ones((2, len(every)), np.float32)
     for index, kind in enumerate(MATERIALS):
-        used = np.unique(topology.faces[material == index])
+        used = np.unique(faces[material == index])
         tints[used], gloss[used] = kind.tint, kind.gloss
-    shade = mouth_shade(topology, template)
+    shade = mouth_shade(topology, template)[every]
     if colors is None:
         colors = topology.colors
     if colors is None:
         colors = np.full((topology.vertices, 3), NEUTRAL, np.uint8)
-    albedo = linear_from_srgb(colors) * (tints * shade)[:, None]  # (V, 3)
-    faces = np.ascontiguousarray(topology.faces, np.int32)
-    return Scene(camera, template, faces, albedo.astype(np.float32), gloss * shade, material, picture)
+    albedo = linear_from_srgb(colors[every]) * (tints * shade)[:, None]  # (V + L, 3)
+    return Scene(camera, template[every], lined, faces, albedo.astype(np.float32), gloss * shade, material, picture)
+
+
+def with_linings(topology: Topology) -> tuple[Ints, Bytes, Ints]:
+    """Faces (F, 3) and their materials (F,), with turned copies of those that have a lining, and the vertices doubled.
+
+    The copies' vertices are numbered on after the topology's, in the order of the vertices doubled (L,).
+    """
+    faces, material = topology.faces, face_materials(topology)
+    both = np.array([kind.lining is not None for kind in MATERIALS])[material]  # (F,)
+    linings = np.array([MATERIALS.index(kind.lining or kind) for kind in MATERIALS], np.uint8)
+    lined, corners = np.unique(faces[both], return_inverse=True)
+    turned = corners.reshape(-1, 3)[:, ::-1] + topology.vertices
+    every = np.concatenate([faces, turned]).astype(np.int32)
+    return every, np.concatenate([material, linings[material[both]]]), lined.astype(np.int32)
 
 
 def check_size(size: tuple[int, int]) -> None:

@@ -5,6 +5,8 @@ Shape letters: V vertices, H, W the picture.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +29,9 @@ class SoftwareRenderer:
     device = "numba"
 
     def __init__(self, scene: Scene) -> None:
-        self.scene = scene
         width = scene.camera.size[0]
+        self._keys = np.zeros((BAND, 2 * width + raster.LANES), np.int64)
+        self.scene = scene = without_hidden_linings(scene, self._keys)
         count = len(scene.albedo)
         self._surface = np.concatenate([scene.albedo, scene.gloss[:, None]], axis=1).astype(np.float32)  # (V, 4)
         self._kinds = np.zeros(count, np.uint8)  # (V,)
@@ -39,13 +42,12 @@ class SoftwareRenderer:
         self._points = np.zeros((count, 3), np.float32)
         self._normals = np.zeros((count, 3), np.float32)
         self._shading = np.zeros((count, 8), np.float32)
-        self._keys = np.zeros((BAND, 2 * width + raster.LANES), np.int64)
 
     def image(self, vertices: Floats) -> Bytes:
         """(H, W, 3) sRGB of the head with these vertices (V, 3)."""
         scene, camera = self.scene, self.scene.camera
         width, height = camera.size
-        vertices = np.ascontiguousarray(vertices, np.float32)
+        vertices = scene.drawn(vertices)
         bounds = raster.project(
             vertices, camera.eye, camera.axes, camera.focal * height, 2 * width, 2 * height, self._points
         )
@@ -80,6 +82,36 @@ class SoftwareRenderer:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+def without_hidden_linings(scene: Scene, keys: NDArray[np.int64]) -> Scene:
+    """The scene without linings that the head at rest hides, since drawing what nobody sees would cost the most.
+
+    Their neighbours stay, so that what a movement uncovers is there; keys is room to work in.
+    """
+    camera = scene.camera
+    width, height = camera.size
+    points = np.zeros((len(scene.template), 3), np.float32)
+    raster.project(scene.template, camera.eye, camera.axes, camera.focal * height, 2 * width, 2 * height, points)
+    seen = raster.seen_faces(points, scene.faces, keys, -(-2 * height // len(keys)))  # (F,)
+    first = len(scene.template) - len(scene.lined)
+    lining = scene.faces[:, 0] >= first
+    near = np.zeros(len(scene.template), bool)
+    near[scene.faces[seen & lining]] = True
+    faces = ~lining | near[scene.faces].any(1)
+    kept = np.zeros(len(scene.template), bool)
+    kept[:first] = True
+    kept[scene.faces[faces]] = True
+    place = np.cumsum(kept, dtype=np.int32) - 1
+    return replace(
+        scene,
+        template=scene.template[kept],
+        lined=scene.lined[kept[first:]],
+        faces=place[scene.faces[faces]],
+        albedo=scene.albedo[kept],
+        gloss=scene.gloss[kept],
+        material=scene.material[faces],
+    )
 
 
 def shading_tables() -> tuple[Floats, Floats]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from talkcli.clip import Floats, Ints, Topology
@@ -40,3 +42,8 @@ def two_squares() -> tuple[Topology, Floats]:
     faces = np.array([[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]], np.int32)
     colors = np.repeat(np.array([[200, 30, 30], [30, 200, 30]], np.uint8), 4, axis=0)
     return Topology("squares", 8, faces, colors=colors), vertices
+
+
+def hairy(topology: Topology) -> Topology:
+    """The same head, all hair."""
+    return replace(topology, part_names=("hair",), part_ids=np.zeros(topology.vertices, np.uint8))

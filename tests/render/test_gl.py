@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from talkcli.errors import TalkError
 from talkcli.render import open_renderer, platforms
 from talkcli.render.platforms import Platform
-from tests.render.make_heads import ball_head, two_squares
+from tests.render.make_heads import ball_head, hairy, two_squares
 
 SIZE = (256, 256)
 needs_opengl = pytest.mark.skipif(not platforms.platforms(), reason="no OpenGL (libEGL or libOSMesa) on this machine")
@@ -17,7 +17,9 @@ needs_opengl = pytest.mark.skipif(not platforms.platforms(), reason="no OpenGL (
 
 def pictures(renderer: str, background: str = "studio") -> list[NDArray[np.uint8]]:
     drawn = []
-    for topology, vertices in (ball_head(), two_squares()):
+    ball, squares = ball_head(), two_squares()
+    inside = hairy(squares[0]), squares[1] * np.array([-0.97, 0.97, 1], np.float32)
+    for topology, vertices in (ball, squares, inside):
         options = {"size": SIZE, "renderer": renderer, "background": background}
         with open_renderer(topology, vertices, view="front", **options) as opened:  # type: ignore[arg-type]
             drawn += [opened.image(vertices), opened.image(vertices * np.float32([0.8, 1.1, 1]))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from talkcli.clip import Floats, Topology
 from talkcli.errors import TalkError
 from talkcli.render import open_renderer
 from talkcli.render.camera import make_camera
-from tests.render.make_heads import ball_head, two_squares
+from tests.render.make_heads import ball_head, hairy, two_squares
 
 SIZE = (96, 96)
 
@@ -67,6 +68,25 @@ def test_a_head_seen_from_behind_its_faces_is_not_drawn() -> None:
     topology, vertices = two_squares()
     drawn = picture(topology, vertices * np.array([-1, 1, 1], np.float32), background="#102030")
     assert (drawn == [16, 32, 48]).all()
+
+
+def test_hair_is_drawn_from_inside_too_but_darker() -> None:
+    topology, vertices = two_squares()
+    outside = picture(hairy(topology), vertices, background="#102030")
+    turned = vertices * np.array([-1, 1, 1], np.float32)
+    inside = picture(hairy(topology), turned, background="#102030")
+    drawn = (inside != [16, 32, 48]).any(2)
+    assert (drawn == (outside != [16, 32, 48]).any(2)).all()
+    assert 0 < inside[drawn].mean() < 0.6 * outside[drawn].mean()
+
+
+def test_the_inside_of_hair_that_nobody_sees_costs_nothing() -> None:
+    topology, vertices = ball_head()
+    with open_renderer(hairy(topology), vertices, size=SIZE, renderer="software") as renderer:
+        assert len(renderer.scene.faces) == len(topology.faces)  # type: ignore[attr-defined]
+    opened = replace(topology, faces=topology.faces[vertices[topology.faces].mean(1)[:, 2] < 0.05])  # no front
+    with open_renderer(hairy(opened), vertices, size=SIZE, renderer="software") as renderer:
+        assert len(renderer.scene.faces) > len(opened.faces)  # type: ignore[attr-defined]
 
 
 def test_vertices_that_are_no_numbers_do_no_harm() -> None:
