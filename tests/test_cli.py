@@ -227,10 +227,6 @@ def test_a_sound_that_is_none_is_told_in_one_line(kind: str, model: Path, tmp_pa
         (["--style", "nobody"], "nobody"),
         (["--device", "abacus"], "abacus"),
         (["--size", "big"], "big"),
-        (["--size", "63"], "63"),
-        (["--view", "within"], "within"),
-        (["--background", "plaid"], "plaid"),
-        (["--renderer", "pencil"], "pencil"),
     ],
 )
 def test_a_name_that_is_unknown_is_told_in_one_line(
@@ -239,6 +235,23 @@ def test_a_name_that_is_unknown_is_told_in_one_line(
     given = options if "--model" in options else [*options, "--model", str(model)]
     assert word in fails("animate", speech, "--out", tmp_path / "face.mp4", "--phones", "head", *given)
     assert [path.name for path in tmp_path.iterdir()] == ["speech.wav"]
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--size", "63"], "63"),
+        (["--size", "64x"], "64x"),
+        (["--view", "within"], "within"),
+        (["--background", "plaid"], "plaid"),
+        (["--renderer", "pencil"], "pencil"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_is_told_before_any_work(
+    options: list[str], word: str, speech: Path, tmp_path: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("talkcli.animate.load_checkpoint", None)  # nothing may ask for it
+    assert word in fails("animate", speech, "--out", tmp_path / "face.mp4", *options)
 
 
 @pytest.mark.parametrize("name", ["face.docx", "face", "missing/face.npz", "speech.wav/face.npz", "."])
@@ -276,6 +289,19 @@ def test_a_file_that_is_no_checkpoint_is_told_in_one_line(speech: Path, tmp_path
 # -- the other commands ----------------------------------------------------------------------------------------------
 
 
+def test_models_tells_each_shipped_one_and_how_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("talkcli.models.checkpoint.SHIPPED", tmp_path)
+    assert talk("models") == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "talk train" in said.err
+    make_checkpoint(tmp_path / "small.safetensors")
+    assert talk("models") == 0
+    assert capsys.readouterr().out == "small\tmade by make_checkpoint\n"
+
+
 def test_train_without_data_is_told_in_one_line(tmp_path: Path, fails: Fails) -> None:
     assert "missing" in fails("train", "--data", tmp_path / "missing", "--out", tmp_path / "run")
 
@@ -288,6 +314,10 @@ def test_train_without_data_is_told_in_one_line(tmp_path: Path, fails: Fails) ->
         (["--config", "missing.toml"], "missing.toml"),
         (["--set", "optim.lrr=1"], "optim.lrr"),
         (["--set", "optim.lr=fast"], "optim.lr"),
+        (["--set", "optim.lr=nan"], "optim.lr"),
+        (["--set", "optim.validate_every=0"], "optim.validate_every"),
+        (["--set", "data.batch=0"], "data.batch"),
+        (["--set", "model.heads=0"], "heads"),
     ],
 )
 def test_a_config_that_is_wrong_is_told_in_one_line(

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,11 @@ def test_an_installation_that_fails_is_no_installation(tree: Path) -> None:
     assert done.returncode == 2
     assert "pip could not install" in done.stderr
     assert not list((tree / ".venv").glob(".ready*"))
+
+
+def test_a_wheel_brings_all_that_is_read_at_run_time() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["talkcli"]
+    package = ROOT / "talkcli"
+    taken = {path for pattern in told for path in package.glob(pattern.replace("**", "**/*"))}
+    left = [p for p in package.rglob("*") if p.is_file() and p.suffix != ".py" and "__pycache__" not in p.parts]
+    assert set(left) <= taken

@@ -22,9 +22,9 @@ def animate(
     style: Annotated[str, typer.Option(help="Which training subject's way of speaking, e.g. ben.")] = "",
     fps: Annotated[float, typer.Option(min=1.0, max=240.0, help="Frames a second.")] = 30.0,
     size: Annotated[str, typer.Option(help="Picture size in pixels: 512 or 1280x720.")] = "512",
-    view: Annotated[str, typer.Option(help="Where the camera stands.")] = "front",
+    view: Annotated[str, typer.Option(help="front, three-quarter, profile or close.")] = "front",
     background: Annotated[
-        str, typer.Option(help="What is behind the head: a name, or a colour such as #336699.")
+        str, typer.Option(help="studio, warm, light, white, black, green, or a colour such as #336699.")
     ] = "studio",
     renderer: Annotated[str, typer.Option(help="auto, software or pyrender.")] = "auto",
     contact: Annotated[bool, typer.Option(help="Make lips that must meet do meet.")] = True,
@@ -39,6 +39,9 @@ def animate(
 ) -> None:
     """Turn speech into a moving head."""
     picture = picture_size(size)
+    from talkcli.render import check_look
+
+    check_look(size=picture, view=view, background=background, renderer=renderer)
     from talkcli.animate import AnimateOptions, animate_file
     from talkcli.export import ExportOptions
 
@@ -56,7 +59,8 @@ def picture_size(text: str) -> tuple[int, int]:
     Raises:
         TalkError: the text is neither.
     """
-    width, _, height = text.lower().partition("x")
-    if not width.isdecimal() or not (height or width).isdecimal():
+    width, times, height = text.lower().partition("x")
+    height = height if times else width
+    if not width.isdecimal() or not height.isdecimal():
         raise TalkError(f"--size '{text}': write pixels as 512 or 1280x720")
-    return int(width), int(height or width)
+    return int(width), int(height)

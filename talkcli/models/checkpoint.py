@@ -104,10 +104,11 @@ def find_checkpoint(model: str) -> Path:
         for name in ("best.safetensors", "last.safetensors"):
             if (path / name).is_file():
                 return path / name
-        raise TalkError(f"{model} holds no best.safetensors or last.safetensors: is it a folder made by 'talk train'?")
+        raise TalkError(f"{path} holds no best.safetensors or last.safetensors: is it a folder made by 'talk train'?")
     if path.is_file():
         return path
-    raise TalkError(f"no model '{model}': give a run's folder, a checkpoint, or one of: {', '.join(shipped_models())}")
+    names = ", ".join(shipped_models()) or "none is shipped with this build"
+    raise TalkError(f"no model '{model}': give a run's folder, a checkpoint, or a shipped model's name ({names})")
 
 
 def shipped_models() -> list[str]:

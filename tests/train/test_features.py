@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from talkcli.audio import level
+from talkcli.errors import TalkError
 from talkcli.head import load_head
 from talkcli.models.basis import BASES
 from talkcli.prepared import Corpus
 from talkcli.train import features
-from talkcli.train.features import Store
+from talkcli.train.features import Recipe, Store
 from tests.make_models import PLATE, make_corpus
 
 
@@ -107,3 +108,11 @@ def test_other_data_has_other_files(tmp_path: Path, store: Store) -> None:
     elsewhere = Store(replace(store.recipe, data=tmp_path))
     assert elsewhere.speech.name != store.speech.name
     assert elsewhere.targets.name != store.targets.name
+
+
+def test_features_that_cannot_be_written_are_told(tmp_path: Path, one_process: None) -> None:
+    corpus = tmp_path / "data"
+    make_corpus(corpus, ("train", "val"), seconds=0.3)
+    (corpus / "cache").touch()  # a file where the folder should be
+    with pytest.raises(TalkError, match="cannot write features to"):
+        Store(Recipe(corpus, "rig", 0, 0, True)).make(jobs=1)

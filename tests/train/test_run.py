@@ -11,8 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from talkcli.clip import Phone
 from talkcli.errors import TalkError
 from talkcli.models.checkpoint import load_checkpoint
+from talkcli.prepared import Corpus
 from talkcli.train import TrainOptions, loop, train
 from talkcli.train.config import preset_path, run_config
 from tests.make_models import SMALL, make_corpus
@@ -129,6 +131,32 @@ def test_a_broken_record_is_told(prepared: Path, tmp_path: Path) -> None:
 def test_a_file_is_no_folder(prepared: Path, tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with pytest.raises(TalkError, match="is a file; give a folder"):
+        train(options(prepared, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("change", ["model.recognizer.name=ear", "model.encoder=ear"])
+def test_a_model_that_cannot_be_built_leaves_no_run(prepared: Path, tmp_path: Path, change: str) -> None:
+    with pytest.raises(TalkError, match=r"unknown .* 'ear'"):
+        train(options(prepared, tmp_path / "run", change))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_is_not_here_leaves_no_run(prepared: Path, tmp_path: Path) -> None:
+    with pytest.raises(TalkError, match="the device 'abacus' is not here"):
+        train(replace(options(prepared, tmp_path / "run"), device="abacus"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_where_no_folder_can_be_is_told(prepared: Path) -> None:
+    with pytest.raises(TalkError, match="cannot write to /proc/run"):
+        train(options(prepared, Path("/proc/run")))
+
+
+def test_a_recogniser_is_not_trained_without_phones(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Corpus, "phones", lambda corpus, entry: [Phone("SIL", 0.0, 1.0)])
+    with pytest.raises(TalkError, match="no phones to train the recognizer on"):
         train(options(prepared, tmp_path / "run"))
 
 
