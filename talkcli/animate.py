@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from talkcli import contact
+from talkcli import contact, follow
 from talkcli.align import stretches, trusted
 from talkcli.articulation import as_track, life
 from talkcli.audio import level, load_audio
@@ -26,9 +26,9 @@ from talkcli.models.checkpoint import Checkpoint, load_checkpoint
 
 WINDOW = 20.0  # seconds that a model hears at once, at most
 MARGIN = 1.0  # seconds of context it hears on either side, and that are thrown away
-THRESHOLDS = (0.3, 0.4)  # of the contact head, for closures and for bites
-SURE = 0.6  # of the contact head, where trusted phones say that the lips do not meet
-AGREEMENT = 0.4  # share of the speech round a phone in which recogniser and network must see the same viseme
+THRESHOLDS = (0.2, 0.4)  # of the contact head, for closures and for bites
+SURE = 0.8  # of the contact head, where trusted phones say that the lips do not meet
+AGREEMENT = 0.25  # share of the speech round a phone in which recogniser and network must see the same viseme
 
 Phones = Literal["auto", "head", "asr"]
 
@@ -37,8 +37,9 @@ Phones = Literal["auto", "head", "asr"]
 class AnimateOptions:
     """What differs from call to call.
 
-    phones says who decides where lips meet: the network's contact head, the recogniser, or (auto) both, the recogniser
-    only where it agrees with the network. life is how much blinks, gaze and brows move, 0 to 1.
+    contact False gives the network's motion alone. phones says who decides where lips meet: the network's contact head,
+    the recogniser, or (auto) both, the recogniser only where the network agrees; its phones shape the mouth as well.
+    life is how much blinks, gaze and brows move, 0 to 1.
     """
 
     subject: str = ""
@@ -115,8 +116,9 @@ def _chunks(
             colors=load_head().subject_colors(subject) if packaged else None,
         )
         if options.contact:
-            found = contacts(heard, window, motion, origin, options.phones)
-            clip = contact.apply(clip, _spoken(found, gate, options.fps))
+            spoken = recognised(heard, window, motion, origin, options.phones)
+            clip = follow.apply(clip, spoken.phones, spoken.trusted)
+            clip = contact.apply(clip, _spoken(contacts(motion, origin, spoken), gate, options.fps))
         yield clip if idle is None else _alive(clip, idle[frames])
 
 
@@ -171,23 +173,33 @@ def _at_frames(vertices: Floats, model_fps: float, origin: float, window: Window
     return between
 
 
-def contacts(audio: Audio, window: Window, motion: Motion, origin: float, phones: Phones) -> list[contact.Contact]:
-    """Where the lips meet in a window, in the time of the whole sound."""
+@dataclass(frozen=True)
+class Recognised:
+    """What the recogniser hears in a window, in the time of the whole sound, and which of it is trusted."""
+
+    phones: list[Phone]
+    trusted: list[Phone]
+
+
+def recognised(audio: Audio, window: Window, motion: Motion, origin: float, phones: Phones) -> Recognised:
+    """For "auto", phones are trusted where the network sees the same visemes; for "asr", all; "head" hears none."""
+    if phones == "head":
+        return Recognised([], [])
+    heard = [phone for stretch in stretches(audio.part(origin, window.end + MARGIN)) for phone in stretch.phones]
+    agreed = heard
+    if phones == "auto" and motion.phone_probabilities is not None:
+        agreed = trusted(heard, np.log(motion.phone_probabilities + 1e-9), motion.rate, share=AGREEMENT)
+    whole, sure = ([replace(p, start=p.start + origin, end=p.end + origin) for p in some] for some in (heard, agreed))
+    return Recognised(whole, sure)
+
+
+def contacts(motion: Motion, origin: float, spoken: Recognised) -> list[contact.Contact]:
+    """Where the lips meet, in the time of the whole sound."""
     found: list[contact.Contact] = []
     if motion.contact_probabilities is not None:
-        found = contact.from_head(motion.contact_probabilities, motion.rate, THRESHOLDS)
-    if phones != "head":
-        spoken = _recognised(audio.part(origin, window.end + MARGIN), motion, phones)
-        found = [*contact.undenied(found, spoken, SURE), *contact.from_phones(spoken)]
-    return [replace(c, start=c.start + origin, end=c.end + origin) for c in contact.merged(found)]
-
-
-def _recognised(audio: Audio, motion: Motion, phones: Phones) -> list[Phone]:
-    """What the recogniser hears, and for "auto" only where the network sees the same visemes."""
-    spoken = [phone for stretch in stretches(audio) for phone in stretch.phones]
-    if phones == "asr" or motion.phone_probabilities is None:
-        return spoken
-    return trusted(spoken, np.log(motion.phone_probabilities + 1e-9), motion.rate, share=AGREEMENT)
+        heads = contact.from_head(motion.contact_probabilities, motion.rate, THRESHOLDS)
+        found = [replace(c, start=c.start + origin, end=c.end + origin) for c in heads]
+    return contact.merged([*contact.undenied(found, spoken.trusted, SURE), *contact.from_phones(spoken.trusted)])
 
 
 def animate_file(
