@@ -53,8 +53,9 @@ class LipContact:
 
     Each pair (upper[i], lower[i]) moves with the pair column[i], where its column touches; weight[i] in [0, 1] says
     how much of the motion that closes the column it takes, inner[i] whether it lies next to the contact; lips that
-    touch are gap apart. closing is the displacement that takes 1 m from the gap at the midline; biting tucks the lower
-    lip under the upper teeth.
+    touch are gap apart. closing is the displacement of the lips that takes 1 m from the gap at the midline, raising
+    that of the jaw; biting tucks the lower lip under the upper teeth, baring raises the upper lip's middle by 1 m. The
+    topology has the landmarks lip_inner_upper, lip_inner_lower, tooth_upper and tooth_lower (the incisors' edges).
     """
 
     upper: Ints  # (L,)
@@ -64,7 +65,9 @@ class LipContact:
     inner: NDArray[np.bool_]  # (L,)
     gap: float
     closing: Floats  # (V, 3)
+    raising: Floats  # (V, 3)
     biting: Floats  # (V, 3)
+    baring: Floats  # (V, 3)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from talkcli.phones import BILABIAL, LABIODENTAL
 Kind = Literal["lips", "bite"]
 KINDS: tuple[Kind, Kind] = ("lips", "bite")  # in the order of the contact head
 
-REACH = {"lips": 0.075, "bite": 0.07}  # seconds that the lips take to come together, and to part
+REACH = {"lips": 0.05, "bite": 0.06}  # seconds that the lips take to come together, and to part
 SHORTEST = 0.02  # seconds: a closure of any phone holds at least this long
 LONGEST = 0.16  # seconds either side of its middle
 NEAR = 0.06  # seconds: what network and recogniser place this close is the same contact
@@ -149,32 +149,55 @@ def apply(clip: MotionClip, contacts: Sequence[Contact]) -> MotionClip:
     vertices = clip.vertices.copy()
     part = vertices[moved]
     _bite(part, clip.template, clip.topology, bite[moved] * (1 - seal[moved]))
-    _close(part, clip.topology, seal[moved])
+    _close(part, clip.template, clip.topology, seal[moved])
     vertices[moved] = part
     return clip.with_vertices(vertices)
 
 
-def _opening(vertices: Floats, topology: Topology) -> Floats:
-    """(T,) metres from the lower lip's middle up to the upper's, of vertices (T, V, 3)."""
-    upper, lower = topology.landmarks["lip_inner_upper"], topology.landmarks["lip_inner_lower"]
-    return np.asarray(vertices[:, upper, 1] - vertices[:, lower, 1])
+def _height(vertices: Floats, topology: Topology, upper: str, lower: str) -> Floats:
+    """(T,) metres from one landmark up to another, of vertices (T, V, 3)."""
+    marks = topology.landmarks
+    return np.asarray(vertices[:, marks[upper], 1] - vertices[:, marks[lower], 1])
 
 
-def _close(vertices: Floats, topology: Topology, seal: Floats) -> None:
+def _raise(vertices: Floats, template: Floats, topology: Topology, way: Floats) -> Floats:
+    """Raise the jaw, in place, so that it takes way (T,) metres from the lips' gap, but not past where it rests.
+
+    Returns (T,) what that leaves of way.
+    """
+    contact = topology.contact
+    assert contact is not None
+    tooth = topology.landmarks["tooth_lower"]
+    most = (template[tooth, 1] - vertices[:, tooth, 1]) / contact.raising[tooth, 1]  # (T,)
+    taken = np.minimum(way, np.maximum(most, 0))
+    vertices += taken[:, None, None] * contact.raising
+    return np.asarray(way - taken)
+
+
+BY_JAW = 0.5  # of a gap is closed by the jaw
+
+
+def _close(vertices: Floats, template: Floats, topology: Topology, seal: Floats) -> None:
     """Close the lips by seal (T,), in place: first as the jaw and cheeks would, then what is left, column by column."""
     contact = topology.contact
     assert contact is not None
-    excess = np.maximum(_opening(vertices, topology) - contact.gap, 0) * seal  # (T,)
-    vertices += excess[:, None, None] * contact.closing
+    gap = _height(vertices, topology, "lip_inner_upper", "lip_inner_lower")
+    excess = np.maximum(gap - contact.gap, 0) * seal  # (T,)
+    left = _raise(vertices, template, topology, BY_JAW * excess)
+    vertices += (left + (1 - BY_JAW) * excess)[:, None, None] * contact.closing
     Lips.of(contact).touch(vertices, seal * seal)
 
 
-BITTEN = 0.85  # of the lower lip's full roll
-BITE_OPENING = 0.0012  # metres that a bite leaves between the lips
+BITTEN = 1.0  # of the lower lip's full roll
+BITE_HEIGHT = 0.0005  # metres by which the lower lip covers the upper teeth's edge
+BARED = (0.003, 0.0045)  # metres of the upper teeth that the upper lip leaves free
 
 
 def _bite(vertices: Floats, template: Floats, topology: Topology, bite: Floats) -> None:
-    """Tuck the lower lip under the teeth by bite (T,), in place: the roll that is missing, the jaw drawn up."""
+    """Bring the lower lip to the upper teeth's edge by bite (T,), in place.
+
+    First the roll that is missing, then the jaw, then the upper lip, which shows the teeth but not their roots.
+    """
     contact = topology.contact
     assert contact is not None
     lips = topology.regions["lips"]
@@ -182,5 +205,8 @@ def _bite(vertices: Floats, template: Floats, topology: Topology, bite: Floats) 
     now = (vertices[:, lips] - template[lips]).reshape(len(vertices), -1) @ roll / (roll @ roll)  # (T,)
     missing = np.clip(BITTEN - now, 0, 2 * BITTEN) * bite  # a lip that protrudes is rolled by more
     vertices += missing[:, None, None] * contact.biting
-    excess = np.maximum(_opening(vertices, topology) - BITE_OPENING, 0) * bite
-    vertices += excess[:, None, None] * contact.closing
+    short = _height(vertices, topology, "tooth_upper", "lip_inner_lower") + BITE_HEIGHT
+    left = _raise(vertices, template, topology, short * bite)
+    vertices += left[:, None, None] * contact.closing
+    bared = _height(vertices, topology, "lip_inner_upper", "tooth_upper")
+    vertices += ((np.clip(bared, *BARED) - bared) * bite)[:, None, None] * contact.baring

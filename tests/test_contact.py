@@ -167,6 +167,15 @@ def test_any_mouth_closes_to_a_tenth_of_a_millimetre(frame: int) -> None:
     assert widest_column(shut)[frame] <= CLOSED
 
 
+def test_a_closure_takes_the_chin_along_but_not_past_its_rest() -> None:
+    clip = clip_of(talking())
+    chin, tooth = clip.topology.landmarks["chin"], clip.topology.landmarks["tooth_lower"]
+    rise = closed_at(clip, 30).vertices[30] - clip.vertices[30]
+    assert rise[chin, 1] > 0.2 * opening(clip)[30]
+    for frame in range(3, 60, 7):
+        assert closed_at(clip, frame).vertices[frame, tooth, 1] <= clip.template[tooth, 1] + 1e-5
+
+
 def test_a_mouth_wide_open_closes() -> None:
     head = load_head()
     values = np.zeros((3, len(head.blendshapes)), np.float32)
@@ -188,9 +197,9 @@ def test_what_is_far_from_the_mouth_stays() -> None:
     clip = clip_of(talking())
     shut = closed_at(clip, 30)
     moved = np.abs(shut.vertices - clip.vertices).max((0, 2))  # (V,)
-    for region in ("forehead", "ears", "scalp", "neck", "eye_left"):
-        assert not moved[clip.topology.regions[region]].any()
-    assert moved[clip.topology.regions["upper_face"]].max() < 2e-4
+    for region in ("forehead", "ears", "scalp", "eye_left"):
+        assert moved[clip.topology.regions[region]].max() < 1e-4, region  # the jaw's turn goes far, thinly
+    assert moved[clip.topology.regions["upper_face"]].max() < 1e-3
 
 
 def test_the_clip_given_stays_as_it_was() -> None:
@@ -217,10 +226,12 @@ def test_a_closed_mouth_stays_closed() -> None:
 def test_a_bite_brings_the_lower_lip_under_the_teeth(frame: int) -> None:
     clip = clip_of(talking())
     bitten = closed_at(clip, frame, "bite")
-    assert opening(bitten)[frame] <= 0.0015
-    lower = clip.topology.landmarks["lip_inner_lower"]
-    tucked = clip.template[lower, 2] - bitten.vertices[frame, lower, 2]
-    assert 0.003 < tucked < 0.008  # metres back from where it rests; articulation of an F takes it 6 mm
+    marks = clip.topology.landmarks
+    lip, tooth = bitten.vertices[frame, marks["lip_inner_lower"]], bitten.vertices[frame, marks["tooth_upper"]]
+    assert 0 < lip[1] - tooth[1] < 0.001  # the teeth's edge rests on the lip ...
+    assert 0.002 < lip[2] - tooth[2] < 0.006  # ... and not in it: the landmark lies behind the edge's front
+    upper = bitten.vertices[frame, marks["lip_inner_upper"]]
+    assert 0.002 < upper[1] - lip[1] < 0.005  # metres of teeth that show
     assert np.array_equal(bitten.vertices[0], clip.vertices[0])
 
 

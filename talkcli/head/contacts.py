@@ -20,6 +20,7 @@ PARTED, STUCK = (
     0.0012,
     0.0002,
 )  # metres: lips farther apart than the first slide freely, closer than the second not at all
+MEETING = ("mouthClose", "mouthRollLower", "mouthUpperUpLeft", "mouthUpperUpRight")
 
 
 def smooth(x: Floats, start: float, end: float) -> Floats:
@@ -55,12 +56,12 @@ class Jaw:
         vertices[:, self.vertices, 1:] = part
 
 
-def contact_of(arrays: Arrays, shapes: Floats) -> LipContact:
-    """The lips' facing vertices, and mouthClose and mouthRollLower of shapes (C, V, 3) as what closes and bites."""
+def contact_of(arrays: Arrays, shapes: Floats, opened: Floats) -> LipContact:
+    """The lips' facing vertices, and what of shapes (C, V, 3) closes and bites; opened (V, 3) is the jaw ajar."""
     upper, lower, column = arrays["lip_pairs"].astype(np.int32).T  # (L, 3)
     marks = dict(zip(arrays["landmark_names"].tolist(), arrays["landmark_indices"].tolist(), strict=True))
-    close = shapes[CONTROLS.index("mouthClose")]  # (V, 3)
-    taken = close[marks["lip_inner_lower"], 1] - close[marks["lip_inner_upper"], 1]  # metres at weight 1
+    above, below = marks["lip_inner_upper"], marks["lip_inner_lower"]
+    close, roll, left, right = (shapes[CONTROLS.index(name)] for name in MEETING)  # (V, 3) each
     return LipContact(
         upper=upper,
         lower=lower,
@@ -68,8 +69,10 @@ def contact_of(arrays: Arrays, shapes: Floats) -> LipContact:
         weight=arrays["lip_pair_weights"].astype(np.float32),
         inner=arrays["lip_pair_inner"].astype(bool),
         gap=float(arrays["lip_gap"]),
-        closing=close / taken,
-        biting=shapes[CONTROLS.index("mouthRollLower")],
+        closing=close / (close[below, 1] - close[above, 1]),  # what it takes from the gap, in metres
+        raising=-opened / (opened[above, 1] - opened[below, 1]),
+        biting=roll,
+        baring=(left + right) / (left + right)[above, 1],
     )
 
 

@@ -18,6 +18,7 @@ from talkcli.head.controls import CONTROLS
 
 CHUNK = 32  # frames posed at a time, so that what they touch stays in the cache
 LEAST = 2e-6  # metres; shapes leave out what moves less
+AJAR = 0.2  # of jawOpen: so far the hinge's motion is taken for a straight line
 JAW_OPEN = CONTROLS.index("jawOpen")
 HINGED = ("jawOpen", "mouthClose", "mouthSeal")  # these are not summed up linearly
 
@@ -67,7 +68,9 @@ class Rig:
         oval[JAW_OPEN] = shapes[JAW_OPEN] - (opened[0] - arrays["vertices"])
         oval[np.abs(oval).max(-1) < LEAST] = 0
         linear = np.array([i for i, name in enumerate(CONTROLS) if name not in HINGED])
-        contact = contact_of(arrays, shapes)
+        ajar = arrays["vertices"][None].copy()
+        jaw.move(ajar, np.full(1, AJAR, np.float32))
+        contact = contact_of(arrays, shapes, ajar[0] - arrays["vertices"] + AJAR * oval[JAW_OPEN])
         return cls(
             shapes=shapes,
             linear=Basis.of(shapes, linear),
