@@ -44,7 +44,7 @@ def load_audio(source: Path | Literal["-"], rate: int = RATE) -> Audio:
     or samples that are no numbers.
     """
     if source == "-":
-        data = sys.stdin.buffer.read()
+        data = sys.stdin.buffer.read() if sys.stdin else b""  # None: closed by whoever started us
         if not data:
             raise TalkError("standard input is empty: pipe a sound file into it, or name one instead of -")
         return _load("standard input", data, rate)

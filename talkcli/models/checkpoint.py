@@ -120,12 +120,15 @@ def load_checkpoint(model: str, device: torch.device | None = None) -> Checkpoin
     """The model that a name, a run's folder or a checkpoint file means, in evaluation mode."""
     path = find_checkpoint(model)
     try:
+        path.open("rb").close()  # safe_open calls every file that it cannot read missing
         with safe_open(path, framework="pt") as file:
             told = json.loads((file.metadata() or {}).get("talk", "null"))
             if not isinstance(told, dict):
                 raise ValueError("it does not say of which model it is")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-    except (SafetensorError, ValueError, OSError) as error:
+    except OSError as error:
+        raise TalkError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, ValueError) as error:
         raise TalkError(f"{path} is not a checkpoint of talk: {error}") from error
     if told.get("format") != FORMAT:
         raise TalkError(f"{path} has checkpoint format {told.get('format')}; this version reads {FORMAT}: update talk")

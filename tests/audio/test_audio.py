@@ -114,8 +114,11 @@ def test_dash_is_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert np.abs(load_audio("-").samples[2000:6000] - make_tone()[2000:6000]).max() < 0.05
 
 
-def test_empty_standard_input_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+@pytest.mark.parametrize("stdin", [io.TextIOWrapper(io.BytesIO(b"")), None])
+def test_an_empty_or_closed_standard_input_is_said(
+    stdin: io.TextIOWrapper | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", stdin)
     with pytest.raises(TalkError, match="standard input is empty"):
         load_audio("-")
 
