@@ -19,11 +19,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from talkcli import metrics
-from talkcli.animate import PHONES, AnimateOptions, animate
+from talkcli.animate import AnimateOptions, Phones, animate
 from talkcli.audio import load_audio
 from talkcli.clip import Audio, Phone
 from talkcli.commands.animate import DEFAULT_MODEL
@@ -109,7 +110,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=20, help="clips of each voice at most")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--phones", default="auto", choices=PHONES)
+    parser.add_argument("--phones", default="auto", choices=get_args(Phones))
     parser.add_argument("--no-contact", action="store_true")
     parser.add_argument("--fps", type=float, default=30.0)
     parser.add_argument("--clips", action="store_true", help="a row a clip as well")
