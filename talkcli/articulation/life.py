@@ -15,6 +15,7 @@ Curve = NDArray[np.float64]
 
 BLINKS = 17 / 60  # a second
 CLOSING, OPENING = 0.09, 0.20  # seconds
+CHUNK = 1000  # frames whose sound is added up at a time: bounds the memory, not the length
 
 
 def life(frames: int, fps: float, seed: int, audio: Audio | None = None, *, lively: float = 1.0) -> dict[str, Curve]:
@@ -36,8 +37,12 @@ def life(frames: int, fps: float, seed: int, audio: Audio | None = None, *, live
 def loudness(audio: Audio, frames: int, fps: float) -> Curve:
     """(T,) from 0 to 1: the level of the sound around each frame, within 40 dB of the loudest."""
     edges = np.clip(np.round((np.arange(frames + 1) - 0.5) / fps * audio.rate), 0, len(audio.samples)).astype(int)
-    power = np.concatenate([[0.0], np.cumsum(audio.samples.astype(np.float64) ** 2)])
-    mean = (power[edges[1:]] - power[edges[:-1]]) / np.maximum(np.diff(edges), 1)
+    mean = np.zeros(frames)
+    for first in range(0, frames, CHUNK):
+        part = edges[first : first + CHUNK + 1]
+        power = np.cumsum(audio.samples[part[0] : part[-1]].astype(np.float64) ** 2)
+        power = np.concatenate([[0.0], power])[part - part[0]]
+        mean[first : first + CHUNK] = np.diff(power) / np.maximum(np.diff(part), 1)
     level = 10 * np.log10(mean + 1e-10)
     loudest = max(float(level.max(initial=-100.0)), -60.0)
     return np.asarray(np.clip((level - loudest + 40) / 40, 0, 1))
