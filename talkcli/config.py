@@ -93,8 +93,8 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
     elif get_origin(hint) is Literal:
         if value in get_args(hint) and type(value) in map(type, get_args(hint)):
             return value
-        nearest = _nearest(value, [str(choice) for choice in get_args(hint)])
-        raise TalkError(f"{where}: '{key}' is {value!r}; choose from: {_spelled(hint)}{nearest}")
+        guess = _guess(value, [str(choice) for choice in get_args(hint)])
+        raise TalkError(f"{where}: '{key}' is {value!r}; choose from: {_spelled(hint)}{guess}")
     elif get_origin(hint) is tuple:
         items = get_args(hint)
         if isinstance(value, list | tuple) and (items[-1] is Ellipsis or len(items) == len(value)):
@@ -151,9 +151,13 @@ def _without_none(hint: Any) -> Any:
 
 def _nearest(name: object, known: Sequence[str]) -> str:
     """ "; did you mean ...?", or the list of names where none is near."""
-    if near := difflib.get_close_matches(str(name), known, n=1):
-        return f"; did you mean '{near[0]}'?"
-    return f"; there are: {', '.join(known)}" if known else ""
+    return _guess(name, known) or (f"; there are: {', '.join(known)}" if known else "")
+
+
+def _guess(name: object, known: Sequence[str]) -> str:
+    """ "; did you mean ...?", or nothing where no name is near."""
+    near = difflib.get_close_matches(str(name), known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _spelled(hint: Any) -> str:

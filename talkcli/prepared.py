@@ -150,6 +150,8 @@ class Writer:
         self.folder, self.info = folder, info
         if (folder / MANIFEST).exists():
             _read_manifest(folder)  # never overwrite a manifest that is none of ours
+        elif folder.is_dir() and not (folder / "clips").is_dir() and any(folder.iterdir()):
+            raise TalkError(f"'{folder}' holds other files: give a new folder")
         try:
             (folder / "clips").mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -166,3 +166,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(TalkError, match="cannot write to"):
         Writer(tmp_path / "file" / "data", CorpusInfo("x", SQUARE, 30.0, ()))
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(TalkError, match="holds other files: give a new folder"):
+        Writer(tmp_path, CorpusInfo("squares", SQUARE, 30.0, ("ann",), "unit"))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

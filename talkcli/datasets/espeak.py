@@ -20,7 +20,7 @@ from talkcli.datasets.phone_sets import from_ipa
 from talkcli.errors import TalkError
 from talkcli.phones import VOICELESS_STOP, VOWELS
 
-INSTALL = "pip install 'talkcli[synthetic]'"
+INSTALL = "pip install espeakng-loader"
 _SYNCHRONOUS, _PHONEME_EVENTS, _AS_IPA, _DONT_EXIT = 2, 1, 2, 0x8000
 _UTF8, _END_PAUSE = 1, 0x1000
 _RATE, _PITCH, _RANGE = 1, 3, 4

@@ -5,7 +5,8 @@ Shape letters: B clips, S samples, A encoder steps, D width, M mel bands, P post
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -58,6 +59,7 @@ class HubConfig:
 
     source: str = "jonatasgrosman/wav2vec2-large-xlsr-53-english"  # SelfTalk, released code; a local folder serves too
     freeze_convolutions: bool = True  # FaceFormer and SelfTalk train all but the convolutional front
+    architecture: str = ""  # the source's config as JSON, in checkpoints: what brings weights needs no source
 
 
 class LogMel(nn.Module):
@@ -160,15 +162,20 @@ class Hub(nn.Module):
 
     def __init__(self, config: HubConfig) -> None:
         super().__init__()
-        from transformers import AutoModel
+        from transformers import AutoConfig, AutoModel
 
         try:
-            self.model = AutoModel.from_pretrained(config.source)
+            if config.architecture:
+                known: Any = AutoModel  # whose from_config has no types
+                self.model = known.from_config(AutoConfig.for_model(**json.loads(config.architecture)))
+            else:
+                self.model = AutoModel.from_pretrained(config.source)
         except (OSError, ValueError) as error:
             raise TalkError(
                 f"cannot load the speech encoder '{config.source}': name a folder that holds it, or a Hub model while "
                 "online, or choose encoder=tiny"
             ) from error
+        self.config = replace(config, architecture=self.model.config.to_json_string())
         self.width = int(self.model.config.hidden_size)
         if config.freeze_convolutions:
             self.model.feature_extractor.requires_grad_(False)

@@ -5,7 +5,7 @@ Shape letters: B clips, T frames, V vertices, K basis coefficients, L lip vertic
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -64,9 +64,11 @@ class SelfTalk(TalkModel):
 
     def __init__(self, config: SelfTalkConfig, corpus: CorpusInfo) -> None:
         super().__init__()
-        self.config, self.corpus = config, corpus
+        self.corpus = corpus
         self.basis = BASES[config.basis](corpus)
         self.audio_encoder = build_encoder(config.encoder, config.tiny, config.hub)
+        built = self.audio_encoder.config
+        self.config = replace(config, hub=built) if isinstance(built, HubConfig) else config
         listener = recognizer_class(config.recognizer)
         self.wants_posteriors = self.audio_encoder.wants_posteriors or listener.wants_posteriors
         self.label_rate = self.audio_encoder.rate

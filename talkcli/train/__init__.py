@@ -69,8 +69,9 @@ def train(options: TrainOptions) -> Path:
 
 def read_config(options: TrainOptions) -> Any:
     """The run's config: preset, then the file, then --set."""
+    kind = run_config(options.method)
     preset = preset_path(options.method, options.preset)
-    return configs.load(run_config(options.method), options.config, options.overrides, preset=preset)
+    return configs.load(kind, options.config, options.overrides, preset=preset)
 
 
 def _open_run(options: TrainOptions, config: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from talkcli.models.checkpoint import find_checkpoint, load_checkpoint, save_che
 from talkcli.models.selftalk import SelfTalk
 from tests.make import make_tone
 from tests.make_models import PLATE, make_info, make_model, make_template
+from tests.models.test_encoders import save_hub
 
 MADE = {"command": "talk train", "step": 3}
 
@@ -54,6 +56,16 @@ def test_what_is_loaded_moves_as_what_was_saved(saved: Path, device: torch.devic
     assert (loaded.name, loaded.method, loaded.provenance) == ("run", "selftalk", MADE)
     assert list(loaded.templates) == list(load_head().subjects)
     assert loaded.model.corpus == make_info()
+
+
+def test_a_pretrained_encoder_is_not_needed_any_more(tmp_path: Path) -> None:
+    source = save_hub(tmp_path / "hub", "wav2vec2")
+    model = make_model("encoder=wav2vec2", f"hub.source={source}", "phone_weight=0.0", "contact_weight=0.0")
+    save_checkpoint(tmp_path / "best.safetensors", model, "selftalk", {}, MADE)
+    shutil.rmtree(source)
+    loaded = load_checkpoint(str(tmp_path / "best.safetensors")).model
+    assert isinstance(loaded, SelfTalk)
+    assert np.array_equal(vertices(loaded), vertices(model))
 
 
 def test_what_only_training_needs_is_left_out(tmp_path: Path) -> None:

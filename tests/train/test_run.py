@@ -175,7 +175,7 @@ def test_unknown_settings_are_told_before_anything_is_made(prepared: Path, tmp_p
     with pytest.raises(TalkError, match=r"unknown key 'optim\.speed'"):
         train(options(prepared, tmp_path / "run", "optim.speed=2"))
     with pytest.raises(TalkError, match="unknown method 'newtalk'; choose from: selftalk"):
-        train(replace(options(prepared, tmp_path / "run"), method="newtalk"))
+        train(replace(options(prepared, tmp_path / "run"), method="newtalk", preset="tiny"))
     with pytest.raises(TalkError, match="unknown preset 'huge' for selftalk; choose from: tiny, paper"):
         train(replace(options(prepared, tmp_path / "run"), preset="huge"))
     assert not (tmp_path / "run").exists()
