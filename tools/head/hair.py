@@ -119,6 +119,22 @@ def _hang(short: Array, outwards: Array, lock: Array) -> Array:
     return np.asarray(rows)
 
 
+def _fringe(short: Array, outwards: Array, hanging: Array) -> Array:
+    """The long cut with the short one's front between both curtains, lifted to their height."""
+    hangs = smooth(_side(short.shape[1]), 0.03, 0.11)[:, None]
+    t = np.linspace(0, 1, ROWS + 1)[:, None, None]
+    lift = 5 + 2 * np.sin(np.pi * t) - 2 * smooth(t, 0.7, 1) + 5 * hangs * np.sin(np.pi * t)
+    return np.asarray(short + (hanging - short) * hangs + outwards * lift * (1 - hangs))
+
+
+def _clear(rows: Array, skin: Array, normal: Array, least: float = 3.4) -> Array:
+    """The fringe (rows + 1, columns, 3) at least so many mm over the skin."""
+    near = cKDTree(skin).query(rows)[1]  # (rows + 1, columns)
+    height = ((rows - skin[near]) * normal[near]).sum(-1)
+    front = 1 - smooth(_side(rows.shape[1]), 0.2, 0.3)
+    return np.asarray(rows + (np.maximum(least - height, 0) * front)[..., None] * normal[near])
+
+
 def hair(skin: Array, normal: Array) -> Hair:
     """From the skin's vertices and normals (n, 3)."""
     scalp, outwards = (_whole(x) for x in _scalp(skin, normal))
@@ -132,9 +148,8 @@ def hair(skin: Array, normal: Array) -> Hair:
 
     fullness = np.array([2.2 * (1 - _fraction(i) ** 4) for i in range(ROWS + 1)])[:, None, None]
     volume = flat(outwards * fullness)
-    hangs = smooth(_side(columns), 0.03, 0.11)[:, None]
-    rise = np.sin(np.linspace(0, np.pi, ROWS + 1))[:, None, None]  # the part between both curtains is full, too
-    long = flat((_hang(short, outwards, lock) - short) * hangs + outwards * rise * (7 + 16 * hangs) * (1 - hangs))
+    grown = _fringe(short, outwards, _hang(short, outwards, lock))
+    long = flat(_clear(grown, skin, normal) - short)
     return Hair(Part(v, faces, lambda look: _paint(look, lock)), long, volume)
 
 
