@@ -189,8 +189,8 @@ def _close(vertices: Floats, template: Floats, topology: Topology, seal: Floats)
 
 
 BITTEN = 1.0  # of the lower lip's full roll
-BITE_HEIGHT = 0.0005  # metres by which the lower lip covers the upper teeth's edge
-BARED = (0.003, 0.0045)  # metres of the upper teeth that the upper lip leaves free
+BITE_HEIGHT = 0.0003  # metres by which the lower lip covers the upper teeth's edge
+BARED = (0.0036, 0.005)  # metres of the upper teeth that the upper lip leaves free
 
 
 def _bite(vertices: Floats, template: Floats, topology: Topology, bite: Floats) -> None:
