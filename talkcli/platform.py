@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,6 +44,22 @@ def guard_torchaudio() -> None:
     """From now on torchaudio imports beside a CPU-only torch, less its compiled functions; costs nothing till then."""
     if not any(isinstance(finder, _CpuTorchaudio) for finder in sys.meta_path):
         sys.meta_path.insert(0, _CpuTorchaudio())
+
+
+def end_with_parent() -> None:
+    """In a worker process: end as soon as the process that started it is gone, which may have had no time to say so."""
+    from multiprocessing import parent_process
+    from threading import Thread
+
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, name="end with parent", daemon=True).start()
 
 
 def torch_has_cuda() -> bool:

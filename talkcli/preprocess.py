@@ -18,6 +18,7 @@ from talkcli.clip import Track
 from talkcli.datasets import DATASETS
 from talkcli.datasets.base import RawClip, Recipe, Source
 from talkcli.errors import TalkError
+from talkcli.platform import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +169,7 @@ _out: Path | None = None
 def _begin(source: Source, out: Path) -> None:
     global _source, _out  # one pool's workers make clips of one data set
     _source, _out = source, out
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which lets the last clips finish
 
 

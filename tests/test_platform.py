@@ -1,7 +1,8 @@
-"""The guard that lets torchaudio live beside a CPU-only torch."""
+"""The guard that lets torchaudio live beside a CPU-only torch, and workers that do not outlive their work."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -66,3 +67,22 @@ def test_a_compiled_function_says_why_it_cannot_be_called(finder: platform._CpuT
 
     with pytest.raises(RuntimeError, match="torchaudio's forced_align is compiled for CUDA"):
         forced_align()
+
+
+def test_workers_end_with_a_process_that_was_killed(tmp_path: Path) -> None:
+    script = tmp_path / "boss.py"
+    script.write_text(
+        "import multiprocessing, os, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from talkcli.platform import end_with_parent\n"
+        "if __name__ == '__main__':\n"
+        "    context = multiprocessing.get_context('spawn')\n"
+        "    with ProcessPoolExecutor(1, context, end_with_parent) as pool:\n"
+        "        print(pool.submit(os.getpid).result(), flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as boss:
+        assert boss.stdout is not None
+        assert int(boss.stdout.readline()) != boss.pid
+        boss.kill()
+        assert boss.communicate(timeout=30)[0] == ""  # its end comes when the worker, too, has let go of it

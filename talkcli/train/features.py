@@ -32,6 +32,7 @@ from talkcli.clip import Audio
 from talkcli.console import note, progress
 from talkcli.errors import TalkError
 from talkcli.models.basis import BASES, OutputBasis
+from talkcli.platform import end_with_parent
 from talkcli.prepared import Corpus, clip_path
 
 VERSION = 1  # of the speech files below; a change makes them anew
@@ -156,6 +157,7 @@ def _start(recipe: Recipe) -> None:
     """What a worker process keeps from job to job."""
     import torch
 
+    end_with_parent()
     torch.set_num_threads(1)
     corpus = Corpus.open(recipe.data)
     entries = {entry.name: entry for entry in corpus.clips}
