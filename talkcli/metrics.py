@@ -144,6 +144,9 @@ def false_closures(mouth_closed: Closed, phones: Sequence[Phone]) -> Share:
     return Share(sum(bool(middle.all()) for middle in middles), len(vowels))
 
 
+STILL = 1e-7  # metres: what moves less is rounding
+
+
 def opening_correlation(gap: Gap, phones: Sequence[Phone]) -> tuple[float, float]:
     """Pearson's correlation of the gap with what the phones ask for, at its best lag, and that lag in seconds.
 
@@ -156,7 +159,7 @@ def opening_correlation(gap: Gap, phones: Sequence[Phone]) -> tuple[float, float
     for lag in range(-reach, reach + 1):
         begin, end = max(first, first + lag), min(last, len(gap) - 1, last + lag)
         seen, asked = gap[begin:end], expected[max(begin - lag, 0) : max(end - lag, 0)]
-        if len(seen) == len(asked) > 0.2 * GAP_RATE and np.ptp(seen) > 0 and np.ptp(asked) > 0:
+        if len(seen) == len(asked) > 0.2 * GAP_RATE and np.ptp(seen) > STILL and np.ptp(asked) > 0:
             found.append((float(np.corrcoef(seen, asked)[0, 1]), lag / GAP_RATE))
     return max(found, default=(0.0, 0.0))
 
