@@ -62,6 +62,13 @@ def end_with_parent() -> None:
     Thread(target=wait, name="end with parent", daemon=True).start()
 
 
+def open_to_readers(path: Path) -> None:
+    """Gives a file the permissions of any newly written one; safetensors keeps what it writes to the owner."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)
+
+
 def torch_has_cuda() -> bool:
     """Whether the installed torch is a CUDA build; tells without importing it."""
     spec = importlib.util.find_spec("torch")

@@ -23,6 +23,7 @@ from talkcli.clip import Audio, CorpusInfo, Floats, MotionClip, Phone, Topology,
 from talkcli.errors import TalkError
 from talkcli.head import load_head
 from talkcli.phones import INDEX, PHONES
+from talkcli.platform import open_to_readers
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -291,6 +292,7 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         write(beside)
+        open_to_readers(beside)
         beside.replace(path)
     except OSError as error:
         raise TalkError(f"cannot write '{path}': {error.strerror or error}") from error

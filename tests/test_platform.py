@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from talkcli import platform
-from talkcli.platform import guard_torchaudio
+from talkcli.platform import guard_torchaudio, open_to_readers
 
 EXTENSION = "torchaudio._extension"
 
@@ -86,3 +86,11 @@ def test_workers_end_with_a_process_that_was_killed(tmp_path: Path) -> None:
         assert int(boss.stdout.readline()) != boss.pid
         boss.kill()
         assert boss.communicate(timeout=30)[0] == ""  # its end comes when the worker, too, has let go of it
+
+
+def test_a_file_kept_to_its_owner_is_opened_to_readers(tmp_path: Path) -> None:
+    file, usual = tmp_path / "private", tmp_path / "usual"
+    usual.touch()
+    file.touch(mode=0o600)
+    open_to_readers(file)
+    assert file.stat().st_mode == usual.stat().st_mode

@@ -27,6 +27,7 @@ from talkcli.errors import TalkError
 from talkcli.head import load_head
 from talkcli.models import METHODS, method_class
 from talkcli.models.base import TalkModel
+from talkcli.platform import open_to_readers
 
 FORMAT = 1
 SHIPPED = Path(__file__).parents[1] / "resources" / "models"
@@ -82,6 +83,7 @@ def save_checkpoint(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, beside, {"talk": json.dumps(told)})
+        open_to_readers(beside)
         beside.replace(path)
     except (OSError, SafetensorError) as error:
         raise TalkError(f"cannot write the checkpoint {path}: {error}") from error
