@@ -219,5 +219,7 @@ def animate_file(
     check_suffix(output)
     check_target(output, export_options.force)
     audio = load_audio("-" if source == "-" else Path(source), RATE)
+    if not len(audio.samples):
+        raise TalkError(f"{'standard input' if source == '-' else source} has no samples: there is nothing to animate")
     checkpoint = load_checkpoint(model, pick_device(device))
     write(animate(audio, checkpoint, options), output, export_options, frame_count(audio, options.fps))
