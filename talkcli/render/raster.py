@@ -1,5 +1,6 @@
 """The software renderer's kernels: project, find the nearest triangle of each sample, shade each pixel.
 
+Triangles are drawn over a still layer (software.py), a picture and its keys, and only what they change is shaded.
 Visibility is decided at 2 x 2 samples a pixel. A pixel that one smooth surface covers is shaded once, at its middle;
 on an outline, or where materials meet, each of its triangles is shaded and the colours are averaged.
 Shape letters: V vertices, F triangles, M materials, H, W the picture.
@@ -20,32 +21,50 @@ Longs = NDArray[np.int64]
 LANES = 4  # samples of a row filled at a time
 ID_BITS = 24  # of a key, for the triangle's number
 ID_MASK = (1 << ID_BITS) - 1
-NEAREST = 2.0**37  # the nearest point's 1 / depth as a whole number
+NEAREST = 2.0**37  # 1 / depth of the head's nearest point at rest as a whole number
 STEEPEST = 2.0**62
+TOO_CLOSE = 3.0  # times nearer than the head at rest, and nothing is drawn; keys hold up to 4
 LEVELS = 8192  # of light, a step of the tone table each, from 0 to 1
 SMOOTH = 0.012  # relative difference of depth within a pixel up to which one surface is assumed
 
 
 @compiled
-def project(
-    vertices: Floats, eye: Doubles, axes: Doubles, scale: float, width: int, height: int, points: Floats
-) -> tuple[int, int, int, int]:
-    """points (V, 3): x and y in samples, and 1 / depth, 0 for what lies behind the camera.
+def differ(vertices: Floats, rest: Floats, ignored: NDArray[np.bool_]) -> bool:
+    """Whether vertices (V, 3) are elsewhere than at rest, those that are ignored (V,) aside."""
+    for i in range(vertices.shape[0]):
+        same = vertices[i, 0] == rest[i, 0] and vertices[i, 1] == rest[i, 1] and vertices[i, 2] == rest[i, 2]
+        if not (same or ignored[i]):
+            return True
+    return False
 
-    Returns left, top, right and bottom of the pixels that can be touched.
-    """
-    left, top, right, bottom = float(width), float(height), 0.0, 0.0
+
+@compiled
+def project(
+    vertices: Floats, eye: Doubles, axes: Doubles, scale: float, width: int, height: int, limit: float, points: Floats
+) -> None:
+    """points (V, 3): x and y in samples, and 1 / depth, 0 where that is above the limit or behind the camera."""
     for i in range(vertices.shape[0]):
         x, y, z = vertices[i, 0] - eye[0], vertices[i, 1] - eye[1], vertices[i, 2] - eye[2]
         depth = -(axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z)
-        near = 1 / depth if depth > 1e-12 else 0.0
+        near = 1 / depth if depth * limit > 1 else 0.0
         px = width / 2 + (axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z) * scale * near
         py = height / 2 - (axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z) * scale * near
         points[i, 0], points[i, 1], points[i, 2] = px, py, near
-        if near > 0 and px - px + py - py == 0:  # a number
-            left, right = min(left, max(px, 0.0)), max(right, min(px, float(width)))
-            top, bottom = min(top, max(py, 0.0)), max(bottom, min(py, float(height)))
-    return int(left) // 2, int(top) // 2, min(int(right), width - 1) // 2 + 1, min(int(bottom), height - 1) // 2 + 1
+
+
+@compiled
+def touched_box(points: Floats, faces: Ints, chosen: Ints, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the pixels that the chosen triangles can touch, all even."""
+    left, top, right, bottom = float(width), float(height), 0.0, 0.0
+    for n in range(chosen.shape[0]):
+        for k in range(3):
+            i = faces[chosen[n], k]
+            x, y = points[i, 0] / 2, points[i, 1] / 2
+            if points[i, 2] > 0 and x - x + y - y == 0:  # a number
+                left, right = min(left, max(x, 0.0)), max(right, min(x, float(width)))
+                top, bottom = min(top, max(y, 0.0)), max(bottom, min(y, float(height)))
+    left_, top_ = int(left) // 2 * 2, int(top) // 2 * 2
+    return left_, top_, min(int(right) // 2 * 2 + 2, width), min(int(bottom) // 2 * 2 + 2, height)
 
 
 @compiled
@@ -73,12 +92,12 @@ def vertex_normals(vertices: Floats, faces: Ints, axes: Doubles, normals: Floats
 
 
 @compiled
-def sort_into_bands(points: Floats, faces: Ints, height: int, bands: int) -> tuple[Ints, Ints]:
-    """Front faces by the bands of height samples that they touch: starts (bands + 1,) and the faces in that order."""
+def sort_into_bands(chosen: Ints, points: Floats, faces: Ints, height: int, bands: int) -> tuple[Ints, Ints]:
+    """Chosen front faces by the bands of height samples they touch: starts (bands + 1,) and the faces in that order."""
     starts = np.zeros(bands + 1, np.int32)
-    spans = np.empty((faces.shape[0], 2), np.int32)
-    for i in range(faces.shape[0]):
-        a, b, c = faces[i, 0], faces[i, 1], faces[i, 2]
+    spans = np.empty((chosen.shape[0], 2), np.int32)
+    for i in range(chosen.shape[0]):
+        a, b, c = faces[chosen[i], 0], faces[chosen[i], 1], faces[chosen[i], 2]
         x0, y0, x1, y1, x2, y2 = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
         area = (x2 - x0) * (y1 - y0) - (x1 - x0) * (y2 - y0)
         spans[i, 0], spans[i, 1] = 0, -1
@@ -90,9 +109,9 @@ def sort_into_bands(points: Floats, faces: Ints, height: int, bands: int) -> tup
     for band in range(bands):
         starts[band + 1] += starts[band]
     order, free = np.empty(starts[bands], np.int32), starts.copy()
-    for i in range(faces.shape[0]):
+    for i in range(chosen.shape[0]):
         for band in range(spans[i, 0], spans[i, 1] + 1):
-            order[free[band]] = i
+            order[free[band]] = chosen[i]
             free[band] += 1
     return starts, order
 
@@ -161,11 +180,10 @@ def fill(chosen: Ints, points: Floats, faces: Ints, first: int, scale: float, ke
 
 
 @compiled
-def seen_faces(points: Floats, faces: Ints, keys: Longs, bands: int) -> NDArray[np.bool_]:
+def seen_faces(points: Floats, faces: Ints, scale: float, keys: Longs, bands: int) -> NDArray[np.bool_]:
     """(F,) whether any sample shows the triangle; keys (band, 2 W + LANES) is room to work in."""
     found = np.zeros(faces.shape[0], np.bool_)
-    scale = NEAREST / max(float(np.max(points[:, 2])), 1e-30)
-    starts, order = sort_into_bands(points, faces, keys.shape[0], bands)
+    starts, order = sort_into_bands(np.arange(faces.shape[0]).astype(np.int32), points, faces, keys.shape[0], bands)
     for band in range(bands):
         keys[:] = 0
         fill(order[starts[band] : starts[band + 1]], points, faces, band * keys.shape[0], scale, keys)
@@ -223,14 +241,16 @@ def resolve(
     columns: tuple[int, int],
     first: int,
     keys: Longs,
+    still: Longs,
     shading: Floats,
     faces: Ints,
     material: Bytes,
     highlight: Floats,
     tone: Bytes,
+    background: Bytes,
     picture: Bytes,
 ) -> None:
-    """Shades a part of the picture from a band of samples that begins at row first.
+    """Shades a part of the picture where the keys are not those of the still layer, from a band that begins at first.
 
     One long function, because arrays handed to a smaller one would cost more than it does.
     """
@@ -241,11 +261,12 @@ def resolve(
         upper, lower = 2 * row - first, 2 * row - first + 1
         for x in range(columns[0], columns[1]):
             p, q, r, t = keys[upper, 2 * x], keys[upper, 2 * x + 1], keys[lower, 2 * x], keys[lower, 2 * x + 1]
-            if (p | q | r | t) == 0:
+            old = (p ^ still[upper, 2 * x]) | (q ^ still[upper, 2 * x + 1])
+            if (old | (r ^ still[lower, 2 * x]) | (t ^ still[lower, 2 * x + 1])) == 0:
                 continue
             low, high = min(min(p, q), min(r, t)) >> ID_BITS, max(max(p, q), max(r, t)) >> ID_BITS
             smooth = low > 0 and high - low < SMOOTH * high
-            if smooth:
+            if smooth and ((p ^ q) | (p ^ r) | (p ^ t)) & ID_MASK:
                 kind = material[p & ID_MASK]
                 smooth = material[q & ID_MASK] == kind and material[r & ID_MASK] == kind
                 smooth = smooth and material[t & ID_MASK] == kind
@@ -254,7 +275,7 @@ def resolve(
                 t = key & ID_MASK
                 if key == 0:
                     for k in range(3):
-                        mixed[k] += picture[row, x, k]
+                        mixed[k] += background[row, x, k]
                     continue
                 px, py = np.float32(2 * x + 1), np.float32(2 * row + 1)
                 if not smooth:
@@ -292,31 +313,40 @@ def resolve(
 
 @compiled
 def draw(
+    chosen: Ints,
     points: Floats,
     shading: Floats,
     faces: Ints,
     material: Bytes,
     highlight: Floats,
     tone: Bytes,
-    bounds: tuple[int, int, int, int],
+    scale: float,
+    box: tuple[int, int, int, int],
+    background: Bytes,
+    still: Longs,
+    keep: bool,
     keys: Longs,
     picture: Bytes,
 ) -> None:
-    """Draws the head over the background that picture (H, W, 3) holds, within bounds (left, top, right, bottom).
+    """Draws the chosen triangles, within box (left, top, right, bottom), over a picture (H, W, 3) of the still layer.
 
+    still (bands * band, 2 W + LANES) are that layer's keys, and those of the new picture where they are to be kept.
     keys (band, 2 W + LANES) is room to work in; the picture is made band by band, so that it stays in cache.
     """
     height = keys.shape[0]
-    scale = NEAREST / max(float(np.max(points[:, 2])), 1e-30)
-    left, top, right, bottom = bounds
-    bands = (2 * picture.shape[0] + height - 1) // height
-    starts, order = sort_into_bands(points, faces, height, bands)
+    left, top, right, bottom = box
+    bands = still.shape[0] // height
+    starts, order = sort_into_bands(chosen, points, faces, height, bands)
     for band in range(bands):
         if starts[band] == starts[band + 1]:
             continue
         first = band * height
+        under = still[first : first + height]
         for row in range(height):
-            keys[row, 2 * left : 2 * right] = 0
+            keys[row, 2 * left : 2 * right] = under[row, 2 * left : 2 * right]
         fill(order[starts[band] : starts[band + 1]], points, faces, first, scale, keys)
-        rows = (max(first // 2, top), min((first + height) // 2, bottom))
-        resolve(rows, (left, right), first, keys, shading, faces, material, highlight, tone, picture)
+        rows, columns = (max(first // 2, top), min((first + height) // 2, bottom)), (left, right)
+        resolve(rows, columns, first, keys, under, shading, faces, material, highlight, tone, background, picture)
+        if keep:
+            for row in range(height):
+                under[row, 2 * left : 2 * right] = keys[row, 2 * left : 2 * right]

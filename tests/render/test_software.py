@@ -37,6 +37,27 @@ def test_two_renderers_draw_the_same_bytes() -> None:
     assert len(first) == SIZE[0] * SIZE[1] * 3 // 2
 
 
+def test_what_keeps_still_is_not_seen_in_the_bytes() -> None:
+    random = np.random.default_rng(7)
+    topology, rest = ball_head()
+    poses = [rest]
+    for _ in range(24):
+        pose = poses[random.integers(len(poses))].copy()
+        middle = rest[random.integers(len(rest))]
+        near = np.linalg.norm(rest - middle, axis=1) < random.choice([0.001, 0.03, 0.06])
+        pose[near] += random.normal(0, 0.01, (near.sum(), 3)).astype(np.float32)
+        poses.append(pose)
+    poses += [rest * np.float32(1.1), rest]
+    wanted = {}
+    for number in range(len(poses)):
+        with open_renderer(hairy(topology), rest, size=(96, 130), renderer="software") as renderer:
+            wanted[number] = renderer.frame(poses[number])
+    for _ in range(3):
+        with open_renderer(hairy(topology), rest, size=(96, 130), renderer="software") as renderer:
+            for number in random.permutation(len(poses))[:12]:
+                assert renderer.frame(poses[number]) == wanted[number]
+
+
 def test_the_silhouette_is_the_projected_mesh() -> None:
     topology, vertices = ball_head()
     camera = make_camera(topology, vertices, SIZE, "front")
