@@ -26,7 +26,7 @@ from talkcli.models.checkpoint import Checkpoint, load_checkpoint
 
 WINDOW = 20.0  # seconds that a model hears at once, at most
 MARGIN = 1.0  # seconds of context it hears on either side, and that are thrown away
-THRESHOLDS = (0.2, 0.4)  # of the contact head, for closures and for bites
+THRESHOLDS = (0.15, 0.4)  # of the contact head, for closures and for bites
 SURE = 0.8  # of the contact head, where trusted phones say that the lips do not meet
 AGREEMENT = 0.25  # share of the speech round a phone in which recogniser and network must see the same viseme
 
