@@ -28,6 +28,7 @@ WINDOW = 20.0  # seconds that a model hears at once, at most
 MARGIN = 1.0  # seconds of context it hears on either side, and that are thrown away
 THRESHOLDS = (0.15, 0.4)  # of the contact head, for closures and for bites
 SURE = 0.8  # of the contact head, where trusted phones say that the lips do not meet
+CONFIDENCE = 0.4  # of the recogniser in its words: people's English has more, other languages mostly less
 AGREEMENT = 0.25  # share of the speech round a phone in which recogniser and network must see the same viseme
 
 Phones = Literal["auto", "head", "asr"]
@@ -182,13 +183,18 @@ class Recognised:
 
 
 def recognised(audio: Audio, window: Window, motion: Motion, origin: float, phones: Phones) -> Recognised:
-    """For "auto", phones are trusted where the network sees the same visemes; for "asr", all; "head" hears none."""
+    """The recogniser's phones, unless "head" leaves it out.
+
+    For "auto" those are trusted whose words are likely and where the network sees the same visemes, for "asr" all.
+    """
     if phones == "head":
         return Recognised([], [])
-    heard = [phone for stretch in stretches(audio.part(origin, window.end + MARGIN)) for phone in stretch.phones]
+    found = list(stretches(audio.part(origin, window.end + MARGIN)))
+    heard = [phone for stretch in found for phone in stretch.phones]
     agreed = heard
     if phones == "auto" and motion.phone_probabilities is not None:
-        agreed = trusted(heard, np.log(motion.phone_probabilities + 1e-9), motion.rate, share=AGREEMENT)
+        agreed = [phone for stretch in found if stretch.confidence >= CONFIDENCE for phone in stretch.phones]
+        agreed = trusted(agreed, np.log(motion.phone_probabilities + 1e-9), motion.rate, share=AGREEMENT)
     whole, sure = ([replace(p, start=p.start + origin, end=p.end + origin) for p in some] for some in (heard, agreed))
     return Recognised(whole, sure)
 
