@@ -11,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkcli import animate as room
-from talkcli.animate import AnimateOptions, animate, frame_count, windows
+from talkcli.align import Stretch
+from talkcli.animate import AnimateOptions, Phones, Window, animate, frame_count, recognised, windows
 from talkcli.audio import load_audio
-from talkcli.clip import Audio, Floats, MotionClip
+from talkcli.clip import Audio, Floats, MotionClip, Phone
 from talkcli.errors import TalkError
 from talkcli.head import load_head
 from talkcli.models.base import Motion
 from talkcli.models.checkpoint import Checkpoint
+from talkcli.phones import INDEX, PHONES
 from tests.make import RATE, make_silence, make_tone, sample_speech
 from tests.make_models import PLATE, make_info, make_model, make_template
 
@@ -207,3 +209,32 @@ def test_unknown_people_are_told() -> None:
 def test_a_sound_without_samples_is_told() -> None:
     with pytest.raises(TalkError, match="no samples"):
         animate(Audio(np.zeros(0, np.float32), RATE), loud(), PLAIN)
+
+
+# -- the recogniser --------------------------------------------------------------------------------------------------
+
+
+def heard_by_network(name: str) -> Motion:
+    """A network that hears one phone all along, 2 s at 50 steps a second."""
+    probabilities = np.full((100, len(PHONES)), 1e-3, np.float32)
+    probabilities[:, INDEX[name]] = 0.9
+    return Motion(np.zeros((60, 1, 3), np.float32), probabilities, None, 50.0)
+
+
+@pytest.mark.parametrize(
+    ("phones", "confidence", "network", "count"),
+    [
+        ("auto", 0.9, "M", 1),  # likely words, and the network hears them too
+        ("auto", 0.1, "M", 0),  # unlikely words
+        ("auto", 0.9, "AA", 0),  # the network sees another viseme
+        ("asr", 0.1, "AA", 1),  # the recogniser alone decides
+        ("head", 0.9, "M", 0),
+    ],
+)
+def test_phones_are_trusted_by_their_words_and_by_the_network(
+    monkeypatch: pytest.MonkeyPatch, phones: Phones, confidence: float, network: str, count: int
+) -> None:
+    said = Stretch(0.0, 2.0, "mm", (Phone("M", 0.5, 1.0),), confidence)
+    monkeypatch.setattr(room, "stretches", lambda audio: [said])
+    spoken = recognised(make_tone(2.0), Window(0.0, 2.0, 0, 60), heard_by_network(network), 3.0, phones)
+    assert spoken.trusted == [Phone("M", 3.5, 4.0)] * count  # in the time of the whole sound, which began 3 s before
