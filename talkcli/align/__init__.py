@@ -2,7 +2,7 @@
 
 An aligner places the phones of known words to within 20 ms; a recogniser has to find the words first, and a wrong word
 is wrong with confidence. So each stretch of speech says how far it can be trusted, and who has a network compares
-(`viseme_agreement`). Slow (recognising about 4 times as fast as speech) and never releasing the interpreter's lock: use
+(`trusted`). Slow (recognising about 4 times as fast as speech) and never releasing the interpreter's lock: use
 a process of its own where something else is to go on meanwhile. Letters: A encoder steps, P phones.
 """
 
@@ -83,23 +83,13 @@ def stretches(audio: Audio) -> Iterator[Stretch]:
         yield Stretch(start, end, text, tuple(phones), _confidence(heard, phones))
 
 
-def viseme_agreement(phones: Sequence[Phone], log_posteriors: Floats, rate: float) -> float:
-    """Share of speech frames where aligned phone and network look alike on the lips; 0 where nothing is spoken.
-
-    log_posteriors: (A, 40) in the order of phones.PHONES, `rate` rows a second, row i at time i / rate. Speech is where
-    the aligned phone is none but silence.
-    """
-    alike, speech = _alike(phones, log_posteriors, rate)
-    return float(alike.sum() / speech.sum()) if speech.any() else 0.0
-
-
 def trusted(
     phones: Sequence[Phone], log_posteriors: Floats, rate: float, *, share: float = SHARE, around: float = AROUND
 ) -> list[Phone]:
     """The phones round which the network agrees: a wrong word is found out where it stands, its neighbours stay.
 
     A phone stays if, within `around` seconds of its middle, at least `share` of the speech frames look alike.
-    log_posteriors and rate as in viseme_agreement. Silences stay.
+    log_posteriors: (A, 40) in the order of phones.PHONES, row i at time i / rate. Silences stay.
     """
     alike, speech = (np.concatenate([[0], np.cumsum(flags)]) for flags in _alike(phones, log_posteriors, rate))
 

@@ -15,7 +15,6 @@ from talkcli.phones import DIPHTHONGS, PHONES, words
 CHANNELS = ("jaw", "lip", "protrusion", "width", "press", "bite", "upper", "tip", "back", "out")
 LIP_CHANNELS = ("lip", "press", "bite", "upper")
 ROUND_CHANNELS = ("protrusion", "width")
-TONGUE_CHANNELS = ("tip", "back", "out")
 REST_JAW = 2.0  # mm between the incisors when nothing is said: the head's template
 
 

@@ -22,7 +22,6 @@ from talkcli.prepared import RATE
 FPS = 30.0
 VERSION = 2  # of what a recipe means: clips of another version are made anew
 SECONDS = 4.1  # of a clip on average
-SHARES: Mapping[Split, float] = {"train": 0.90, "val": 0.05, "test": 0.05}
 HELD_OUT = 2  # subjects each of val and test
 REST_SHARE = 0.03  # of the train split: noise, hum, music, clicks and silence, with the mouth at rest
 

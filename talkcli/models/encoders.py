@@ -6,9 +6,9 @@ Shape letters: B clips, S samples, A encoder steps, D width, M mel bands, P post
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,16 +29,6 @@ class Heard:
     features: Tensor
     phone_logits: Tensor | None = None
     contact_logits: Tensor | None = None
-
-
-class Encoder(Protocol):
-    """What a method needs to know of an encoder."""
-
-    width: int
-    rate: float
-    wants_posteriors: bool
-
-    def __call__(self, speech: Speech) -> Heard: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,12 +183,13 @@ def normal(speech: Speech) -> Tensor:
     return centred / (centred.square().sum(1, keepdim=True) / count + 1e-7).sqrt()
 
 
-ENCODERS: dict[str, str] = {"tiny": "Tiny", "wav2vec2": "Hub", "hubert": "Hub", "wavlm": "Hub"}
+Make = Callable[[TinyConfig, HubConfig], "Tiny | Hub"]
+ENCODERS: dict[str, Make] = {"tiny": lambda tiny, _: Tiny(tiny)}
+ENCODERS |= dict.fromkeys(("wav2vec2", "hubert", "wavlm"), lambda _, hub: Hub(hub))
 
 
 def build_encoder(name: str, tiny: TinyConfig, hub: HubConfig) -> Any:
-    """The encoder of a config: an nn.Module that is an Encoder."""
+    """The encoder of a config: a module from Speech to Heard with a width, a rate and wants_posteriors."""
     if name not in ENCODERS:
         raise TalkError(f"unknown encoder '{name}'; choose from: {', '.join(ENCODERS)}")
-    made = getattr(import_module(__name__), ENCODERS[name])
-    return made(tiny if made is Tiny else hub)
+    return ENCODERS[name](tiny, hub)

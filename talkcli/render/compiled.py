@@ -21,18 +21,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     numba keeps the code beside the package, else in the user's cache folder or NUMBA_CACHE_DIR; where none of them can
     be written, in a private folder for temporary files; and if even that fails, nowhere.
     """
-    return _cached(function, inline=False)
-
-
-def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """The same for small functions that only other kernels call."""
-    return _cached(function, inline=True)
-
-
-def _cached(function: Callable[P, R], *, inline: bool) -> Callable[P, R]:
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "arcp"}}
-    if inline:
-        options["forceinline"] = True
     try:
         code: Callable[P, R] = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no place for a cache

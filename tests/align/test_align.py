@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from talkcli.align import align, allphone, recognise, sphinx, stretches, trusted, viseme_agreement
+from talkcli.align import align, allphone, recognise, sphinx, stretches, trusted
 from talkcli.audio import load_audio
 from talkcli.clip import Audio, Phone
 from talkcli.errors import TalkError
@@ -109,16 +109,6 @@ def test_without_speech_nothing_is_recognised(sound: str) -> None:
     audio = Audio(samples.astype(np.float32), 16000)
     assert recognise(audio) == []
     assert names(allphone(audio)) == []
-
-
-def test_agreement_counts_speech_frames_that_look_alike() -> None:
-    phones = [Phone("SIL", 0.0, 0.1), Phone("P", 0.1, 0.2), Phone("IY", 0.2, 0.3)]
-    scores = np.full((30, 40), -9.0, np.float32)
-    for first, name in ((0, "AA"), (10, "M"), (20, "IH"), (25, "AO")):
-        scores[first:, :] = -9.0
-        scores[first:, PHONES.index(name)] = 0.0
-    assert viseme_agreement(phones, scores, 100.0) == pytest.approx(0.75)
-    assert viseme_agreement([], scores, 100.0) == 0.0
 
 
 def test_only_phones_that_the_network_hears_too_are_trusted() -> None:
