@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from talkcli.clip import Floats, Phone
-from talkcli.datasets.phone_sets import from_ipa
 from talkcli.errors import TalkError
 from talkcli.phones import VOICELESS_STOP, VOWELS
+from talkcli.phones.sets import from_ipa
 
 INSTALL = "pip install espeakng-loader"
 _SYNCHRONOUS, _PHONEME_EVENTS, _AS_IPA, _DONT_EXIT = 2, 1, 2, 0x8000

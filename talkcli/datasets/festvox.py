@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from talkcli.clip import Floats, Phone
-from talkcli.datasets.phone_sets import PhoneSet, from_set
 from talkcli.errors import TalkError
+from talkcli.phones.sets import PhoneSet, from_set
 
 INSTALL = {
     "flite": "sudo apt-get install flite",

@@ -16,8 +16,8 @@ from talkcli.clip import Floats, Phone
 from talkcli.datasets import espeak, festvox
 from talkcli.datasets.base import Split
 from talkcli.datasets.foreign import LANGUAGES
-from talkcli.datasets.phone_sets import PhoneSet
 from talkcli.phones import words
+from talkcli.phones.sets import PhoneSet
 
 T = TypeVar("T")
 Engine = Literal["espeak", "flite", "festival"]

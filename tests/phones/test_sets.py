@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from talkcli.datasets.phone_sets import SETS, PhoneSet, from_ipa, from_set
 from talkcli.phones import PHONES
+from talkcli.phones.sets import SETS, PhoneSet, from_ipa, from_set
 
 
 @pytest.mark.parametrize("phone_set", SETS)
