@@ -74,8 +74,10 @@ class LipContact:
 class Topology:
     """Triangles and named vertices that all heads of a data set share.
 
-    faces (F, 3); regions: name -> sorted vertex indices; landmarks: name -> vertex; contact where the lips' facing
-    vertices are known; colors (V, 3) uint8 sRGB and part_ids (V,) index into part_names where parts are known.
+    faces (F, 3), none where nobody knows them; regions: name -> sorted vertex indices, but `lip_reading`, which keeps
+    the order and the repetitions of the list that SelfTalk's authors trained with; landmarks: name -> vertex; contact
+    where the lips' facing vertices are known; colors (V, 3) uint8 sRGB and part_ids (V,) index into part_names where
+    parts are known.
     """
 
     name: str
@@ -98,7 +100,7 @@ class CorpusInfo:
     """What a model knows of its data.
 
     subjects are the training subjects in the order of the style one-hot; unit is "m", or the data set's own where no
-    factor to metres exists.
+    factor to metres exists; metres is the length of a unit, a nominal one then.
     """
 
     name: str
@@ -106,6 +108,7 @@ class CorpusInfo:
     fps: float
     subjects: tuple[str, ...]
     unit: str = "m"
+    metres: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,3 +161,9 @@ class MotionClip:
     def with_vertices(self, vertices: Floats) -> MotionClip:
         """The same clip with other vertices (T, V, 3)."""
         return replace(self, vertices=vertices)
+
+    def scaled(self, factor: float) -> MotionClip:
+        """The same clip, larger by this factor."""
+        if factor == 1:
+            return self
+        return replace(self, vertices=self.vertices * np.float32(factor), template=self.template * np.float32(factor))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+TOLD = 4  # names in a sentence, before it says how many more there are
 
 
 class Step(Protocol):
@@ -30,10 +33,34 @@ def note(text: str) -> None:
     stderr().print(text, markup=False)
 
 
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns in plain text: the first to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = [heads, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )
+
+
+def counted(count: int, noun: str) -> str:
+    """3 clips, 1 clip."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def some(names: Sequence[str]) -> str:
+    """Some of the names, and how many more there are."""
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return ", ".join(names[:TOLD]) + more
+
+
 @contextmanager
 def progress(title: str, total: int | None) -> Iterator[Step]:
-    """A progress bar in a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
+    """A progress bar in a terminal; nothing elsewhere, and nothing from worker processes."""
+    if not sys.stderr.isatty() or parent_process() is not None:
         yield lambda count=1: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -2,7 +2,8 @@
 
 manifest.json holds the format number, the corpus, where it came from and one entry a clip; clips/<name>.safetensors
 holds the clip's arrays. A corpus on the package's own head stores controls, and vertices come from the rig; any other
-stores vertices, with topology and templates in files of their own.
+stores vertices, with topology and templates in files of their own. While data is made, scratch/ holds what only the
+making needs.
 Shape letters: T frames, V vertices, C controls, S samples, P phones.
 """
 
@@ -27,8 +28,15 @@ from talkcli.platform import open_to_readers
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+SCRATCH = "scratch"
 RATE = 16000  # of all stored sound
 Arrays = dict[str, NDArray[Any]]
+
+
+def check_name(name: str) -> None:
+    """Raises TalkError unless the name of a clip can be that of a file in a folder, and of nothing outside it."""
+    if not name or name.startswith(".") or not name.isprintable() or set(name) & set('/\\:*?"<>|'):
+        raise TalkError(f"{name!r} cannot be the name of a clip: use letters, digits, '-', '_' and '.' alone")
 
 
 @dataclass(frozen=True)
@@ -43,8 +51,12 @@ class ClipEntry:
     samples: int
     text: str = ""
 
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
     @property
     def seconds(self) -> float:
+        """Of the sound; the motion may be a little shorter or longer."""
         return self.samples / RATE
 
 
@@ -73,6 +85,7 @@ class Corpus:
                 fps=float(corpus["fps"]),
                 subjects=tuple(corpus["subjects"]),
                 unit=corpus["unit"],
+                metres=float(corpus.get("metres", 1.0)),
             )
             names = {field.name for field in fields(ClipEntry)}
             clips = tuple(
@@ -83,8 +96,8 @@ class Corpus:
             raise TalkError(f"'{folder / MANIFEST}' is broken ({error!r}); run `talk preprocess` again") from error
 
     def part(self, split: str) -> tuple[ClipEntry, ...]:
-        """The clips of a split."""
-        return tuple(clip for clip in self.clips if clip.split == split)
+        """The clips of a split; "test" means all of a test split that has parts of its own, as "test-a"."""
+        return tuple(clip for clip in self.clips if clip.split == split or clip.split.startswith(f"{split}-"))
 
     def audio(self, entry: ClipEntry) -> Audio:
         return Audio(self._array(entry, "audio").astype(np.float32) / np.float32(32768), RATE)
@@ -103,6 +116,8 @@ class Corpus:
         """(V, 3) a subject's head at rest."""
         if self._templates is None:
             return load_head().subject_template(subject)
+        if subject not in self._templates:
+            raise TalkError(f"'{self.folder}' has no template of {subject}; it has: {', '.join(self._templates)}")
         return self._templates[subject]
 
     def vertices(self, entry: ClipEntry) -> Floats:
@@ -149,14 +164,7 @@ class Writer:
 
     def __init__(self, folder: Path, info: CorpusInfo, templates: Mapping[str, Floats] | None = None) -> None:
         self.folder, self.info = folder, info
-        if (folder / MANIFEST).exists():
-            _read_manifest(folder)  # never overwrite a manifest that is none of ours
-        elif folder.is_dir() and not (folder / "clips").is_dir() and any(folder.iterdir()):
-            raise TalkError(f"'{folder}' holds other files: give a new folder")
-        try:
-            (folder / "clips").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TalkError(f"cannot write to '{folder}': {error.strerror}") from error
+        claim(folder, info.name)
         if templates is not None:
             _save(folder / "topology.safetensors", *_topology_arrays(info.topology))
             _save(folder / "templates.safetensors", dict(templates), {})
@@ -174,6 +182,7 @@ class Writer:
             "fps": info.fps,
             "subjects": list(info.subjects),
             "unit": info.unit,
+            "metres": info.metres,
         }
         manifest = {
             "format": FORMAT,
@@ -183,6 +192,24 @@ class Writer:
         }
         text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
         _replace(self.folder / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def claim(folder: Path, name: str = "") -> None:
+    """Makes the folder, or makes sure that it is for prepared data, of the corpus of this name where it has a manifest.
+
+    Raises:
+        TalkError: it holds something else, or cannot be written.
+    """
+    if (folder / MANIFEST).exists():
+        found = _read_manifest(folder).get("corpus")  # never overwrite a manifest that is none of ours
+        if name and isinstance(found, dict) and found.get("name", name) != name:
+            raise TalkError(f"'{folder}' holds the prepared data set '{found['name']}': give a new folder for '{name}'")
+    elif folder.is_dir() and not (folder / "clips").is_dir() and any(folder.iterdir()):
+        raise TalkError(f"'{folder}' holds other files: give a new folder")
+    try:
+        (folder / "clips").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TalkError(f"cannot write to '{folder}': {error.strerror}") from error
 
 
 def clip_path(folder: Path, name: str) -> Path:
@@ -235,7 +262,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        hint = f"; make it with `talk preprocess synthetic --out {folder}`"
+        hint = f"; `talk preprocess` makes it, for example with `talk preprocess synthetic --out {folder}`"
         raise TalkError(f"'{folder}' is not prepared data: it has no {MANIFEST}{hint}") from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise TalkError(f"cannot read '{path}': {error}; remove it and run `talk preprocess` again") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import shutil
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -13,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import talkcli
 from talkcli import console, prepared
 from talkcli.clip import Track
 from talkcli.datasets import DATASETS
@@ -23,7 +25,6 @@ from talkcli.platform import end_with_parent
 log = logging.getLogger(__name__)
 
 TRIES = 3  # a worker that dies takes its clips along: they are tried again, and given up after this many
-FAILED_SHARE = 0.02  # more clips than this must not fail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +49,16 @@ def preprocess(dataset: str, out: Path, data: Any = None, options: Options | Non
         data: the data set's own options, by default their defaults.
 
     Raises:
-        TalkError: no such data set, nothing to make it from, the folder cannot be written, or too many clips fail.
+        TalkError: no such data set, nothing to make it from, the folder cannot be written, or more clips fail than the
+            data set tolerates; the others are prepared data then, unless all failed.
     """
     options = options or Options()
-    module, _, source_name = _entry(dataset)
-    source: Source = getattr(import_module(module), source_name).open(data or options_of(dataset)())
+    prepared.claim(out)
+    try:
+        source = open_source(dataset, data or options_of(dataset)(), out / prepared.SCRATCH)
+    except TalkError:
+        _leave(out)
+        raise
     for sentence in source.notes:
         console.note(sentence)
     writer = prepared.Writer(out, source.info, source.templates)
@@ -63,33 +69,49 @@ def preprocess(dataset: str, out: Path, data: Any = None, options: Options | Non
     if todo:
         writer.begin()
     failed = _make_all(source, out, todo, options.jobs)
-    if len(failed) > max(FAILED_SHARE * len(recipes), 1):
+    if len(failed) < len(recipes):
+        _finish(writer, source, recipes, failed, options.command)
+        shutil.rmtree(out / prepared.SCRATCH, ignore_errors=True)
+    if len(failed) > source.tolerance * len(recipes):
         name, reason = next(iter(failed.items()))
-        raise TalkError(f"{len(failed)} of {len(recipes)} clips failed, the first ('{name}') with: {reason}")
-    entries = list(_entries(out, recipes))
+        rest = f"; the others are in '{out}'" if len(failed) < len(recipes) else ""
+        raise TalkError(f"{len(failed)} of {len(recipes)} clips failed, the first ('{name}') with: {reason}{rest}")
+    return prepared.Corpus.open(out)
+
+
+def _leave(out: Path) -> None:
+    """Takes away what was begun for nothing: scratch, and the folder where it holds nothing."""
+    shutil.rmtree(out / prepared.SCRATCH, ignore_errors=True)
+    for folder in (out / "clips", out):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _finish(
+    writer: prepared.Writer, source: Source, recipes: Sequence[Recipe], failed: Mapping[str, str], command: str
+) -> None:
+    """The manifest of the clips that could be made, and where all came from."""
+    entries = list(_entries(writer.folder, [recipe for recipe in recipes if recipe.name not in failed]))
     provenance = dict(source.provenance) | {
-        "command": options.command,
-        "version": _version(),
+        "command": command,
+        "version": talkcli.__version__,
         "seconds": round(sum(entry.seconds for entry in entries), 1),
-        "failed": failed,
+        "failed": dict(failed),
     }
     writer.finish(entries, provenance)
-    return prepared.Corpus.open(out)
+
+
+def open_source(dataset: str, data: Any, scratch: Path) -> Source:
+    """A data set with these options of its own; what it has to unpack goes to scratch."""
+    module, _, source_name = _entry(dataset)
+    source: Source = getattr(import_module(module), source_name).open(data, scratch)
+    return source
 
 
 def _entry(dataset: str) -> tuple[str, str, str]:
     if dataset not in DATASETS:
         raise TalkError(f"no data set is called '{dataset}'; there are: {', '.join(DATASETS)}")
     return DATASETS[dataset]
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("talkcli")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _plain(recipe: Recipe) -> Mapping[str, Any]:
@@ -120,7 +142,7 @@ def _entries(out: Path, recipes: Sequence[Recipe]) -> Iterator[prepared.ClipEntr
 def _make_all(source: Source, out: Path, todo: Sequence[Recipe], jobs: int) -> dict[str, str]:
     """Makes the clips; returns those that could not be made, with the reason.
 
-    A synthesizer may crash and take its process along: the pool is then started anew with what is left.
+    A clip may crash its process (a synthesizer, want of memory): the pool is then started anew with what is left.
     """
     failed: dict[str, str] = {}
     died: dict[str, int] = {}
@@ -159,7 +181,7 @@ def _round(
                     waiting.clear()
                     died[recipe.name] = died.get(recipe.name, 0) + 1
                     if died[recipe.name] >= TRIES:
-                        yield recipe.name, "the synthesizer crashed"
+                        yield recipe.name, "its process crashed"
 
 
 _source: Source | None = None
@@ -194,8 +216,7 @@ def _motion(clip: RawClip) -> Any:
 
 def remake_controls(folder: Path, dataset: str = "synthetic", data: Any = None) -> int:
     """Makes only the controls again, from the stored sound and phones: for work on the articulation. Returns clips."""
-    module, _, source_name = _entry(dataset)
-    source = getattr(import_module(module), source_name).open(data or options_of(dataset)())
+    source: Any = open_source(dataset, data or options_of(dataset)(), folder / prepared.SCRATCH)
     corpus = prepared.Corpus.open(folder)
     recipes = {recipe.name: recipe for recipe in source.recipes()}
     with console.progress("controls", len(corpus.clips)) as step:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +16,16 @@ import numpy as np
 import pytest
 
 from talkcli import preprocess as room
+from talkcli.check import check
 from talkcli.clip import CorpusInfo, Floats, Track
-from talkcli.datasets import synthetic, voices
+from talkcli.datasets import synthetic, vocaset, voices
 from talkcli.datasets.base import RawClip, Recipe
 from talkcli.errors import TalkError
 from talkcli.head import load_head
 from talkcli.prepared import MANIFEST, Corpus, clip_path
 from talkcli.preprocess import Options, options_of, preprocess, remake_controls
 from tests.make import make_phones, make_silence, make_tone
+from tests.make_datasets import SUBJECTS, inline, make_vocaset
 
 SPOKEN = make_phones(("SIL", 0.2), ("B", 0.1), ("AA", 0.3), ("M", 0.1), ("SIL", 0.2))
 
@@ -31,13 +37,14 @@ class Toys:
     kinds: tuple[str, ...] = ("fine", "fine", "fine")
 
     @classmethod
-    def open(cls, options: Toys) -> Toys:
+    def open(cls, options: Toys, scratch: Path) -> Toys:
         return options
 
     info = CorpusInfo("toys", load_head().topology, 30.0, ("sam",))
     templates: Mapping[str, Floats] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    tolerance: float = 0.5
 
     def recipes(self) -> list[Recipe]:
         return [Recipe(f"{i}", "sam", "train", "toy:a", "", {"kind": kind}) for i, kind in enumerate(self.kinds)]
@@ -55,21 +62,6 @@ class Toys:
 def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "DATASETS", {"toys": (__name__, "Toys", "Toys")})
     monkeypatch.setattr(room, "import_module", lambda name: __import__(name, fromlist=["Toys"]))
-
-
-def inline(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Lets clips be made in this process; returns the names of those that were."""
-    made: list[str] = []
-
-    def here(source: Any, out: Path, batch: Sequence[Recipe], jobs: int, died: dict[str, int]) -> Any:
-        monkeypatch.setattr(room, "_source", source)
-        monkeypatch.setattr(room, "_out", out)
-        for recipe in batch:
-            made.append(recipe.name)
-            yield recipe.name, room._make_one(recipe)
-
-    monkeypatch.setattr(room, "_round", here)
-    return made
 
 
 def espeak_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,11 +151,31 @@ def test_many_clips_that_fail_are_an_error(tmp_path: Path, toys: None, monkeypat
 def test_a_worker_that_crashes_takes_one_clip_along_at_most(tmp_path: Path) -> None:
     source = Toys(("fine", "crash", "fine"))
     (tmp_path / "clips").mkdir()
-    assert room._make_all(source, tmp_path, source.recipes(), 1) == {"1": "the synthesizer crashed"}
+    assert room._make_all(source, tmp_path, source.recipes(), 1) == {"1": "its process crashed"}
     assert sorted(bytes_of(tmp_path)) == ["0.safetensors", "2.safetensors"]
 
 
+def test_a_run_that_is_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    raw, data = tmp_path / "raw", tmp_path / "data"
+    make_vocaset(raw, {SUBJECTS[0]: range(1, 41), SUBJECTS[1]: range(1, 41), SUBJECTS[2]: range(21, 41)})
+    code = "import sys; from talkcli.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "preprocess", "vocaset", "--raw", raw, "--out", data, "--jobs", "1"]
+    killed = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+    while not list((data / "clips").glob("*.safetensors")) and killed.poll() is None:
+        time.sleep(0.001)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    done = {path: path.stat().st_mtime_ns for path in (data / "clips").glob("*.safetensors")}
+    assert 0 < len(done) < 100
+    with pytest.raises(TalkError, match="is not prepared data"):
+        Corpus.open(data)
+    corpus = preprocess("vocaset", data, vocaset.Options(raw=raw))
+    assert len(corpus.clips) == 100
+    assert check(data).problems == ()
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+
+
 def test_an_unknown_data_set_is_told_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(TalkError, match="no data set is called 'imaginary'; there are: synthetic"):
+    with pytest.raises(TalkError, match=r"no data set is called 'imaginary'; there are: vocaset, .*synthetic"):
         preprocess("imaginary", tmp_path)
     assert options_of("synthetic") is synthetic.Options

@@ -23,7 +23,7 @@ from talkcli.audio.level import level
 from talkcli.clip import Audio, Floats
 from talkcli.errors import TalkError
 
-__all__ = ["RATE", "level", "load_audio"]
+__all__ = ["RATE", "level", "load_audio", "resample"]
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,13 @@ def load_audio(source: Path | Literal["-"], rate: int = RATE) -> Audio:
         return _load("standard input", data, rate)
     _check(source)
     return _load(str(source), source, rate)
+
+
+def resample(samples: Floats, rate: float, wanted: float) -> Floats:
+    """Mono samples (S,) at another rate."""
+    import soxr
+
+    return samples if rate == wanted else np.asarray(soxr.resample(samples, rate, wanted), np.float32)
 
 
 def _check(path: Path) -> None:

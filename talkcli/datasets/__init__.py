@@ -6,5 +6,8 @@ from collections.abc import Mapping
 
 # module, class of options, class of the source; imported when used
 DATASETS: Mapping[str, tuple[str, str, str]] = {
+    "vocaset": ("talkcli.datasets.vocaset", "Options", "Vocaset"),
+    "biwi": ("talkcli.datasets.biwi", "Options", "Biwi"),
+    "folder": ("talkcli.datasets.folder", "Options", "Folder"),
     "synthetic": ("talkcli.datasets.synthetic", "Options", "Synthetic"),
 }

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from talkcli.clip import Audio, CorpusInfo, Floats, Phone, Track
+from talkcli.prepared import check_name
 
-Split = Literal["train", "val", "test"]
+Split = Literal["train", "val", "test", "test-a", "test-b"]  # "test" means both of a test split in two parts
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -26,6 +27,9 @@ class Recipe:
     text: str
     data: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
 
 @dataclass(frozen=True, eq=False)
 class RawClip:
@@ -38,7 +42,13 @@ class RawClip:
 
 
 class Source(Protocol):
-    """A data set ready to be prepared; it goes to worker processes as it is."""
+    """A data set ready to be prepared; it goes to worker processes as it is.
+
+    tolerance is the share of clips that may fail and be left out without being an error.
+    """
+
+    @property
+    def tolerance(self) -> float: ...
 
     @property
     def info(self) -> CorpusInfo: ...

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
 from talkcli.articulation import Style, lively_controls
+from talkcli.audio import resample
 from talkcli.clip import Audio, CorpusInfo, Floats, Phone, Track
 from talkcli.datasets import foreign, sounds, voices
 from talkcli.datasets.base import RawClip, Recipe, Split
@@ -40,9 +42,10 @@ class Synthetic:
 
     options: Options
     here: voices.Available
+    tolerance: ClassVar[float] = 0.02  # synthesizers crash now and then, and another sentence is as good
 
     @classmethod
-    def open(cls, options: Options) -> Synthetic:
+    def open(cls, options: Options, scratch: Path) -> Synthetic:
         """Raises TalkError where no synthesizer is installed."""
         here = voices.available()
         if not here.engines:
@@ -131,12 +134,10 @@ class Synthetic:
 
 def spoken(voice: voices.Voice, text: str, rng: np.random.Generator) -> tuple[Audio, list[Phone]]:
     """A sentence as a voice reads it, at RATE, with its phones; silences have other lengths than the synthesizer's."""
-    import soxr
-
     samples, rate, phones = voices.speak(voice, text)
     if not len(samples) or not np.any(samples):
         raise TalkError(f"{voice.label} made no sound of {text!r}")
-    samples = np.asarray(soxr.resample(samples, rate, RATE), np.float32)
+    samples = resample(samples, rate, RATE)
     phones = tidy(phones, len(samples) / RATE)
     samples, phones = with_pauses(samples, phones, rng)
     samples = samples * np.float32(rng.uniform(0.3, 0.9) / max(float(np.abs(samples).max()), 1e-4))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -92,10 +94,12 @@ def test_flite_alone_still_makes_all_splits() -> None:
     assert {recipe.split for recipe in source.recipes()} == set(SPLITS)
 
 
-def test_without_any_synthesizer_one_sentence_tells_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_synthesizer_one_sentence_tells_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(voices, "available", lambda: Available(False, frozenset(), frozenset()))
     with pytest.raises(TalkError, match=r"no speech synthesizer is installed; espeak-ng is missing: pip install"):
-        Synthetic.open(Options())
+        Synthetic.open(Options(), tmp_path)
 
 
 @pytest.mark.parametrize("kind", sounds.KINDS)
