@@ -67,7 +67,7 @@ def frame_count(audio: Audio, fps: float) -> int:
 
 
 def animate(audio: Audio, checkpoint: Checkpoint, options: AnimateOptions) -> Iterator[MotionClip]:
-    """The head's motion for 16 kHz speech, in chunks that follow each other without a gap.
+    """The head's motion in metres for 16 kHz speech, in chunks that follow each other without a gap.
 
     Raises:
         TalkError: no such subject or style, or the sound is empty.
@@ -120,7 +120,8 @@ def _chunks(
             spoken = recognised(heard, window, motion, origin, options.phones)
             clip = follow.apply(clip, spoken.phones, spoken.trusted)
             clip = contact.apply(clip, _spoken(contacts(motion, origin, spoken), gate, options.fps))
-        yield clip if idle is None else _alive(clip, idle[frames])
+        clip = clip if idle is None else _alive(clip, idle[frames])
+        yield clip.scaled(checkpoint.model.corpus.metres)
 
 
 def _spoken(contacts: list[contact.Contact], gate: Floats, fps: float) -> list[contact.Contact]:

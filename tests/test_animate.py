@@ -69,6 +69,14 @@ def joined(chunks: list[MotionClip]) -> Floats:
     return np.concatenate([chunk.vertices for chunk in chunks])
 
 
+def test_a_unit_of_its_own_becomes_metres_of_a_nominal_length() -> None:
+    plain, scaled = loud(), loud()
+    scaled.model.corpus = replace(Loud.corpus, unit="head", metres=0.18)
+    one, other = (next(animate(make_tone(0.5), checkpoint, PLAIN)) for checkpoint in (plain, scaled))
+    assert np.allclose(other.vertices, 0.18 * one.vertices, atol=1e-6)
+    assert np.allclose(other.template, 0.18 * one.template, atol=1e-6)
+
+
 # -- frames ---------------------------------------------------------------------------------------------------------
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import pickle
+import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +18,9 @@ import pytest
 
 from talkcli import __version__
 from talkcli.cli import main
+from talkcli.prepared import Corpus
 from tests.make import RATE, make_checkpoint, make_silence, make_tone, save_sound
+from tests.make_datasets import MINIATURES
 from tests.make_models import SMALL
 
 Fails = Callable[..., str]
@@ -300,6 +306,80 @@ def test_models_tells_each_shipped_one_and_how_it_was_made(
     make_checkpoint(tmp_path / "small.safetensors")
     assert talk("models") == 0
     assert capsys.readouterr().out == "small\tmade by make_checkpoint\n"
+
+
+@pytest.mark.parametrize("name", sorted(MINIATURES.keys() - {"synthetic"}))
+def test_recordings_are_prepared_checked_and_told(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, data = tmp_path / "raw", tmp_path / "data"
+    MINIATURES[name](raw)
+    assert talk("preprocess", name, "--raw", raw, "--out", data, "--jobs", 1) == 0
+    assert capsys.readouterr().out == f"{data}\n"
+    assert Corpus.open(data).provenance["command"].startswith(f"talk preprocess {name} --raw {raw}")
+    assert talk("preprocess", "--check", data) == 0
+    assert "no problem found" in capsys.readouterr().out
+    assert talk("info", data, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "prepared data"
+    assert talk("info", data) == 0
+    assert "training subjects: " in capsys.readouterr().out
+
+
+def test_a_check_that_finds_something_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    MINIATURES["folder"](tmp_path / "raw")
+    assert talk("preprocess", "folder", "--raw", tmp_path / "raw", "--out", tmp_path / "data", "--jobs", 1) == 0
+    (tmp_path / "data" / "clips" / "ann_1.safetensors").unlink()
+    capsys.readouterr()
+    assert talk("preprocess", "--check", tmp_path / "data") == 2
+    said = capsys.readouterr()
+    assert "problem: ann_1: " in said.out
+    assert said.err.startswith("error: ")
+
+
+def test_a_folder_is_begun_with_an_example(tmp_path: Path, capsys: pytest.CaptureFixture[str], fails: Fails) -> None:
+    assert talk("preprocess", "folder", "--init", "--raw", tmp_path) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'talk.toml'}\n"
+    assert "exists already" in fails("preprocess", "folder", "--init", "--raw", tmp_path)
+    assert "--out is missing" in fails("preprocess", "folder", "--raw", tmp_path)
+    assert "templates/ann.obj" in fails("preprocess", "folder", "--raw", tmp_path, "--out", tmp_path / "data")
+
+
+class Exploit:
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, (self.command,)
+
+
+def test_a_pickle_that_would_run_code_runs_nothing_and_gives_one_line(tmp_path: Path, fails: Fails) -> None:
+    MINIATURES["vocaset"](tmp_path / "raw")
+    trace = tmp_path / "was-here"
+    (tmp_path / "raw" / "templates.pkl").write_bytes(pickle.dumps({"a": Exploit(f"touch {trace}")}, protocol=2))
+    said = fails("preprocess", "vocaset", "--raw", tmp_path / "raw", "--out", tmp_path / "data")
+    assert "templates.pkl" in said
+    assert "system" in said
+    assert not trace.exists()
+
+
+def test_an_archive_is_unpacked_and_one_that_leads_out_is_refused(tmp_path: Path, fails: Fails) -> None:
+    MINIATURES["vocaset"](tmp_path / "trainingdata")
+    with zipfile.ZipFile(tmp_path / "good.zip", "w") as archive:
+        for path in sorted((tmp_path / "trainingdata").iterdir()):
+            archive.write(path, f"trainingdata/{path.name}")
+    assert talk("preprocess", "vocaset", "--raw", tmp_path / "good.zip", "--out", tmp_path / "data", "--jobs", 1) == 0
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {
+        "clips",
+        "manifest.json",
+        "templates.safetensors",
+        "topology.safetensors",
+    }
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("../../was-here", "x")
+    bad = ["preprocess", "vocaset", "--raw", str(tmp_path / "bad.zip"), "--out", str(tmp_path / "other" / "data")]
+    shutil.rmtree(tmp_path / "data")
+    assert main(bad) == 2
+    assert not list(tmp_path.rglob("was-here"))
 
 
 def test_train_without_data_is_told_in_one_line(tmp_path: Path, fails: Fails) -> None:

@@ -9,11 +9,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from talkcli.cli import main
+from talkcli.clip import MotionClip
 from talkcli.commands.animate import DEFAULT_MODEL
-from tests.make import make_checkpoint, make_tone, save_sound
+from talkcli.export import write
+from tests.make import MOUTH, make_checkpoint, make_tone, save_sound
+from tests.make_models import make_corpus
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,6 +26,10 @@ LINES = [line.partition("  #")[0].strip() for line in re.findall(r"^ {4}((?:talk
 
 def lines(start: str) -> list[str]:
     return [line for line in LINES if line.startswith(start)]
+
+
+def without_out(start: str) -> list[str]:
+    return [line for line in lines(start) if "--out" not in line]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: bytes) -> Pat
 
 
 def test_the_readme_shows_every_command() -> None:
-    assert {line.split()[1] for line in lines("talk ")} == {"animate", "models", "preprocess", "train"}
+    assert {line.split()[1] for line in lines("talk ")} == {"animate", "info", "models", "preprocess", "train"}
 
 
 @pytest.mark.parametrize("line", lines("talk animate"))
@@ -66,7 +74,17 @@ def test_models_lists_the_default_model(line: str, folder: Path, capsys: pytest.
     assert DEFAULT_MODEL in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("line", [*lines("talk preprocess"), *lines("talk train")])
+@pytest.mark.parametrize("line", [*lines("talk info"), *without_out("talk preprocess")])
+def test_what_only_looks_or_writes_an_example_runs(line: str, folder: Path) -> None:
+    clip = MotionClip(np.zeros((1, 2, 3), np.float32), np.zeros((2, 3), np.float32), MOUTH, 30.0)
+    write([clip], folder / "face.npz")
+    make_corpus(folder / "data" / "synthetic")
+    assert main(shlex.split(line)[1:]) == 0
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in (*lines("talk preprocess"), *lines("talk train")) if line not in without_out("talk")]
+)
 def test_preprocess_and_train_are_asked_as_the_readme_says(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """They take hours; tests/test_cli.py runs both for real, on seconds of speech."""
     asked: list[Any] = []

@@ -70,6 +70,7 @@ def save_checkpoint(
             "fps": corpus.fps,
             "subjects": list(corpus.subjects),
             "unit": corpus.unit,
+            "metres": corpus.metres,
         },
         "basis": model.basis.fingerprint,
         "provenance": dict(provenance),
@@ -164,7 +165,8 @@ def _corpus(told: dict[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Corpus
         )
         start = "template."
         templates = {n.removeprefix(start): t.numpy() for n, t in tensors.items() if n.startswith(start)}
-    info = CorpusInfo(told["name"], topology, told["fps"], tuple(told["subjects"]), told["unit"])
+    subjects, metres = tuple(told["subjects"]), told.get("metres", 1.0)
+    info = CorpusInfo(told["name"], topology, told["fps"], subjects, told["unit"], metres)
     return info, templates
 
 

@@ -96,6 +96,11 @@ def open_renderer(
     from talkcli.render.scene import make_scene
 
     _check_renderer(renderer)
+    if not len(topology.faces):
+        raise TalkError(
+            f"the topology '{topology.name}' has no triangles, so that nothing can be drawn: write .npz, or prepare "
+            "the data again with a mesh (--faces) and train on that"
+        )
     scene = make_scene(topology, template, size=size, view=view, background=background, colors=colors)
     if find_spec("numba") is None:
         raise TalkError("Drawing needs numba, which is not installed: pip install numba")

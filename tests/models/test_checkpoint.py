@@ -100,7 +100,7 @@ def test_another_topology_travels_with_its_faces_regions_and_people(tmp_path: Pa
 
 
 def test_the_corpus_keeps_its_frame_rate_unit_and_people(tmp_path: Path) -> None:
-    info = replace(make_info(), fps=25.0, unit="unit area", subjects=("ada", "ben", "sam"), name="other")
+    info = replace(make_info(), fps=25.0, unit="unit area", metres=0.18, subjects=("ada", "ben", "sam"), name="other")
     save_checkpoint(tmp_path / "a.safetensors", make_model(info=info), "selftalk", {}, {})
     assert load_checkpoint(str(tmp_path / "a.safetensors")).model.corpus == info
 

@@ -7,6 +7,7 @@ import pytest
 
 from talkcli.clip import Topology
 from talkcli.errors import TalkError
+from talkcli.render import open_renderer
 from talkcli.render.scene import MATERIALS, NEUTRAL, display, linear_from_srgb, make_background, make_scene, shade
 from tests.render.make_heads import ball_head
 
@@ -42,6 +43,12 @@ def test_every_material_is_lit_and_none_burns_out_in_white() -> None:
         light = shade(normals, material)
         assert (light >= 0).all()
         assert 0.25 < light[0, :3].mean() < 1.2
+
+
+def test_a_topology_without_triangles_is_told() -> None:
+    cloud = Topology("cloud", 3, np.zeros((0, 3), np.int32))
+    with pytest.raises(TalkError, match=r"'cloud' has no triangles.*--faces"), open_renderer(cloud, np.eye(3)):
+        pass
 
 
 def test_a_bare_mesh_gets_a_neutral_tone_and_lips_shine() -> None:
