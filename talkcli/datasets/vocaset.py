@@ -70,11 +70,20 @@ def is_raw(folder: Path) -> bool:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """A clip's int16 samples in a file of scratch, how many there are, and how many a second."""
+
+    file: Path
+    samples: int
+    rate: int
+
+
+@dataclass(frozen=True)
 class Raw(Recording):
     """The files of the download. All sound lies in one pickle: scratch gets a file a clip, for the workers."""
 
     rows: Mapping[str, NDArray[np.int64]]  # of the kept frames, by clip
-    sounds: Mapping[str, tuple[Path, int, int]]  # file, samples and rate, by clip
+    sounds: Mapping[str, Sound]
     layout: ClassVar[str] = "raw"
 
     @classmethod
@@ -106,8 +115,8 @@ class Raw(Recording):
         return {**super().provenance, "files": self._files()}
 
     def told(self, name: str) -> dict[str, Any]:
-        _, samples, rate = self.sounds[name]
-        return {"rows": self.rows[name].tolist(), "samples": samples, "rate": rate, "files": self._files()}
+        sound = self.sounds[name]
+        return {"rows": self.rows[name].tolist(), "samples": sound.samples, "rate": sound.rate, "files": self._files()}
 
     def _files(self) -> dict[str, int]:
         return {name: (self.root / name).stat().st_size for name in FILES}
@@ -115,9 +124,9 @@ class Raw(Recording):
     def make(self, recipe: Recipe) -> RawClip:
         motion = map_npy(self.root / MOTION)  # mapped anew for each clip, so that no more of it stays in memory
         vertices = gather(motion, self.rows[recipe.name])
-        path, _, rate = self.sounds[recipe.name]
-        samples = map_npy(path).astype(np.float32) / np.float32(32768)
-        return recorded(Audio(samples, rate), vertices, self.facts.fps, recipe.subject, self.templates)
+        sound = self.sounds[recipe.name]
+        samples = map_npy(sound.file).astype(np.float32) / np.float32(32768)
+        return recorded(Audio(samples, sound.rate), vertices, self.facts.fps, recipe.subject, self.templates)
 
 
 def gather(motion: NDArray[Any], rows: NDArray[np.int64]) -> Floats:
@@ -148,19 +157,30 @@ def read_index(path: Path, frames: int) -> dict[str, NDArray[np.int64]]:
     return found
 
 
-def deal_sounds(path: Path, folder: Path) -> dict[str, tuple[Path, int, int]]:
-    """Writes the sound of each clip into a folder, int16 in a file each: (file, samples, rate) by clip name."""
-    found = {}
+def deal_sounds(path: Path, folder: Path) -> dict[str, Sound]:
+    """Writes the sound of each clip into a folder, one file after another while the pickle is read; by clip name."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, entry in _sequences(load_pickle(path), path):
+    found = {}
+    for name, entry in _sequences(load_pickle(path, _Dealer(folder)), path):
         samples, rate = (entry.get("audio"), entry.get("sample_rate")) if isinstance(entry, dict) else (None, None)
-        fits = isinstance(samples, np.ndarray) and samples.ndim == 1 and samples.dtype == np.int16
-        if samples is None or not fits or not isinstance(rate, int) or rate <= 0:
+        if not isinstance(samples, np.memmap) or not isinstance(rate, int) or rate <= 0:
             raise TalkError(f"'{path}': {name} has no int16 'audio' with a 'sample_rate': download it again")
-        file = folder / f"{name}.npy"
-        np.save(file, samples)
-        found[name] = (file, len(samples), rate)
+        found[name] = Sound(Path(str(samples.filename)), len(samples), rate)
     return found
+
+
+class _Dealer:
+    """Puts int16 samples (S,) into files of a folder, and gives them back mapped from there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.count = folder, 0
+
+    def __call__(self, array: NDArray[Any]) -> NDArray[Any]:
+        if array.ndim != 1 or array.dtype != np.int16:
+            return array
+        file, self.count = self.folder / f"{self.count}.npy", self.count + 1
+        np.save(file, array)
+        return map_npy(file)
 
 
 def _sequences(data: Any, path: Path) -> list[tuple[str, Any]]:

@@ -7,7 +7,6 @@ containers need are played by functions here, so that it matters neither which n
 
 from __future__ import annotations
 
-import mmap
 import pickle
 import re
 import struct
@@ -15,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,32 +24,39 @@ from talkcli.files.arrays import array_from
 from talkcli.files.paths import describe_bytes, file_size
 
 _DEEP = 64  # containers in containers
+_LONG = 1 << 16  # a text or bytes of more is an array's, and need not be remembered
+_FORGOTTEN = object()  # in its place
 _COPIES = 3  # times that a byte of the file may be copied: out of text, out of an array, into another byte order
 _CODE = re.compile(r"[biufSU][0-9]{1,9}")  # dtypes of numbers and names; no objects, no fields, no dates
 _SCALARS = str | bytes | int | float | None | np.number | np.bool_
 # what the unpickler and the functions below raise for bytes that are no pickle
 _CUT = (pickle.UnpicklingError, struct.error, EOFError, LookupError)
 _BAD = (*_CUT, ArithmeticError, ValueError, TypeError, AttributeError)
+Keep = Callable[[NDArray[Any]], NDArray[Any]]
 _OPCODES = """
-    PROTO FRAME STOP MARK POP POP_MARK PUT BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL NONE NEWFALSE NEWTRUE INT
+    PROTO FRAME STOP MARK POP POP_MARK GLOBAL STACK_GLOBAL NONE NEWFALSE NEWTRUE INT
     BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE
     SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST
     LIST APPEND APPENDS EMPTY_DICT EMPTY_SET
 """
 
 
-def load_pickle(path: Path) -> Any:
+def load_pickle(path: Path, keep: Keep | None = None) -> Any:
     """What a pickle of Python 2 or 3 holds: dicts, lists, tuples, sets, strings, bytes, numbers, None and numpy arrays.
 
     Strings of Python 2 are read as latin1. Arrays come in this machine's byte order and cannot be written to.
+
+    Args:
+        keep: gives what takes an array's place in the result, as soon as that is read: the same numbers mapped from
+            another file, say, so that a pickle of many arrays takes the memory of one.
 
     Raises:
         TalkError: no such file, no pickle, one that is cut off, or one that asks for anything else.
     """
     size = file_size(path)
     try:
-        with path.open("rb") as file, _Mapped(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            value = _Reader(data, size).load()
+        with path.open("rb") as file:
+            value = _Reader(_Clamped(file, size), size, keep).load()
         _check_plain(value)
         return value
     except _Refused as error:
@@ -62,11 +68,18 @@ def load_pickle(path: Path) -> Any:
         raise TalkError(f"cannot read '{path}': {error.strerror or error}") from error
 
 
-class _Mapped(mmap.mmap):
-    """Half a line of a file that is cut off is none: it would pass for a name that nobody knows."""
+class _Clamped:
+    """A file that is never asked for more than it has, which would take the memory for it first."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self.file, self.size = file, size
+
+    def read(self, count: int) -> bytes:
+        return self.file.read(min(count, self.size))
 
     def readline(self) -> bytes:
-        line = super().readline()
+        """Half a line of a file that is cut off is none: it would pass for a name that nobody knows."""
+        line = self.file.readline()
         if not line.endswith(b"\n"):
             raise EOFError
         return line
@@ -123,8 +136,24 @@ def _getter(code: int) -> Callable[[_Reader], None]:
             if value.array is None:
                 raise ValueError("an array in itself")
             reader.stack[-1] = value.array
+        if value is _FORGOTTEN:
+            raise _Refused("one long text twice")
 
     return get
+
+
+def _putter(code: int) -> Callable[[_Reader], None]:
+    """One of the opcodes that put into the memo, which long texts would fill though nothing asks for them again."""
+    load: Any = pickle._Unpickler.dispatch[code]
+
+    def put(reader: _Reader) -> None:
+        value = reader.stack[-1]
+        if isinstance(value, str | bytes) and len(value) > _LONG:
+            reader.stack[-1] = _FORGOTTEN
+        load(reader)
+        reader.stack[-1] = value
+
+    return put
 
 
 class _Reader(pickle._Unpickler):
@@ -134,9 +163,9 @@ class _Reader(pickle._Unpickler):
     read: Callable[[int], bytes]
     pop_mark: Callable[[], list[Any]]
 
-    def __init__(self, data: mmap.mmap, size: int) -> None:
-        super().__init__(data, encoding="latin1")
-        self.left = _COPIES * size
+    def __init__(self, file: _Clamped, size: int, keep: Keep | None) -> None:
+        super().__init__(file, encoding="latin1")
+        self.left, self.keep = _COPIES * size, keep
 
     def find_class(self, module: str, name: str) -> _Name:
         names = _MODULES.get(module, {})
@@ -158,7 +187,7 @@ class _Reader(pickle._Unpickler):
             target.build(state)
         elif type(target) is _Array:
             _, shape, dtype, fortran, raw = state
-            self.stack[-1] = target.array = self.array(raw, dtype, shape, "F" if fortran else "C")
+            self.stack[-1] = target.array = self.kept(self.array(raw, dtype, shape, "F" if fortran else "C"))
         else:
             raise _Refused(f"a change to {_describe(target)}")
 
@@ -169,6 +198,9 @@ class _Reader(pickle._Unpickler):
             raise ValueError("an array of no bytes")
         self.copies(0 if kind.dtype.isnative else len(raw))
         return array_from(raw, kind.dtype, shape, order)
+
+    def kept(self, array: NDArray[Any]) -> NDArray[Any]:
+        return array if self.keep is None else self.keep(array)
 
     def copies(self, count: int) -> None:
         """Counts what is copied: bytes that the file has once may be asked for often."""
@@ -192,6 +224,7 @@ class _Reader(pickle._Unpickler):
         **dict.fromkeys(pickle._Unpickler.dispatch, _refuse),
         **{code: pickle._Unpickler.dispatch[code] for code in (getattr(pickle, name)[0] for name in _OPCODES.split())},
         **{code[0]: _getter(code[0]) for code in (pickle.GET, pickle.BINGET, pickle.LONG_BINGET)},
+        **{c[0]: _putter(c[0]) for c in (pickle.PUT, pickle.BINPUT, pickle.LONG_BINPUT, pickle.MEMOIZE)},
         pickle.REDUCE[0]: reduce,
         pickle.BUILD[0]: build,
         pickle.BYTEARRAY8[0]: lambda self: self.push(self.read(int.from_bytes(self.read(8), "little"))),
@@ -241,7 +274,7 @@ def _scalar(reader: _Reader, arguments: tuple[Any, ...]) -> Any:
 def _frombuffer(reader: _Reader, arguments: tuple[Any, ...]) -> NDArray[Any]:
     raw, dtype, shape, order, *axes = arguments
     array = reader.array(raw, dtype, shape, "C" if axes else order)
-    return array.transpose(*axes) if axes else array  # axes with "K", numpy 2.3 and later
+    return reader.kept(array.transpose(*axes) if axes else array)  # axes with "K", numpy 2.3 and later
 
 
 def _encode(reader: _Reader, arguments: tuple[Any, ...]) -> bytes:
