@@ -21,6 +21,10 @@ import numpy as np
 from talkcli.datasets.vocaset import FACTS
 
 VERTICES, FRAMES, RATE = 5023, 240, 22000
+NOTE = (
+    "Peak memory is that of the largest process. The copy is `cp -r` of what was prepared: as many bytes as were read\n"
+    "and written to make it. Both begin with the files out of the page cache and end with all written to the disk."
+)
 
 
 def make_raw(folder: Path, gigabytes: float) -> int:
@@ -108,7 +112,7 @@ def main() -> None:
     if options.write:
         sizes = " ".join(f"{size:g}" for size in options.gigabytes)
         command = f"python benchmarks/preprocess.py --gigabytes {sizes} --jobs {options.jobs}"
-        options.write.write_text(f"# Preparing a data set\n\n`{command}`\n\n{table}", encoding="utf-8")
+        options.write.write_text(f"# Preparing a data set\n\n`{command}`\n\n{NOTE}\n\n{table}", encoding="utf-8")
 
 
 if __name__ == "__main__":

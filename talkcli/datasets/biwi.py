@@ -93,11 +93,13 @@ class Raw(Recording):
         return cls(facts, root, templates, found, inventory, faces, motion, sounds)
 
     def told(self, name: str) -> dict[str, Any]:
-        sound, frames = (
-            self.sounds[name],
-            sum(FRAME.fullmatch(entry.name) is not None for entry in os.scandir(self.motion[name])),
-        )
-        return {"sound": sound.name, "bytes": sound.stat().st_size, "frames": frames}
+        sound, frames = self.sounds[name], self.motion[name]
+        sizes = [entry.stat().st_size for entry in os.scandir(frames) if FRAME.fullmatch(entry.name)]
+        files = {
+            f"{sound.parent.name}/{sound.name}": sound.stat().st_size,
+            f"{FACES}/{frames.parent.name}/{frames.name}": sum(sizes),
+        }
+        return {"files": files, "frames": len(sizes)}
 
     def make(self, recipe: Recipe) -> RawClip:
         frames = read_frames(self.motion[recipe.name], self.shape.topology.vertices, self.facts.every)

@@ -152,7 +152,10 @@ class Folder:
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        return {"raw": str(self.root), "config": configs.to_dict(self.config)}
+        files: dict[str, int] = {}
+        for clip in self.clips:
+            files |= self._told(clip)["files"]
+        return {"raw": str(self.root), "files": files, "config": configs.to_dict(self.config)}
 
     def subject(self, clip: str) -> str:
         """The subject whose name the clip's begins with; the longest, where one name begins another."""
@@ -178,7 +181,8 @@ class Folder:
     def _told(self, clip: str) -> dict[str, Any]:
         """What decides how the clip comes out: the TOML file's word on motion, and the files with their sizes."""
         config = self.config
-        files = {kind: _size(paths[clip]) for kind, paths in self.files.items() if clip in paths}
+        paths = [paths[clip] for paths in self.files.values() if clip in paths]
+        files = {path.relative_to(self.root).as_posix(): _size(path) for path in paths}
         return {"fps": config.fps, "unit": config.unit, "up": config.up, "forward": config.forward, "files": files}
 
     def make(self, recipe: Recipe) -> RawClip:
@@ -299,6 +303,6 @@ def _pairs(config: FolderConfig, files: Mapping[Kind, Mapping[str, Path]]) -> tu
     return clips, [f"{counted(len(these), 'clip')} with {what}: {some(these)}" for what, these in told.items() if these]
 
 
-def _size(path: Path) -> list[Any]:
-    """A file's name and size in bytes; of a folder of frames, how many there are."""
-    return [path.name, sum(1 for _ in path.iterdir()) if path.is_dir() else path.stat().st_size]
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all in a folder of frames."""
+    return sum(frame.stat().st_size for frame in path.iterdir()) if path.is_dir() else path.stat().st_size

@@ -195,7 +195,11 @@ class Recording(ABC):
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        return {"layout": self.layout, "raw": str(self.root), "missing": list(self.inventory.missing)}
+        files: dict[str, int] = {}
+        for sequence in self.inventory.sequences:
+            files |= self.told(sequence.name)["files"]
+        missing = list(self.inventory.missing)
+        return {"layout": self.layout, "raw": str(self.root), "files": files, "missing": missing}
 
     @property
     def notes(self) -> Sequence[str]:
@@ -206,7 +210,7 @@ class Recording(ABC):
 
     @abstractmethod
     def told(self, name: str) -> dict[str, Any]:
-        """What decides how a clip comes out: its files and their sizes, and what of them is kept."""
+        """What decides how a clip comes out: its files with their sizes in bytes, and what of them is kept."""
 
     @abstractmethod
     def make(self, recipe: Recipe) -> RawClip: ...

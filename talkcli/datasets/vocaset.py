@@ -110,10 +110,6 @@ class Raw(Recording):
         found = shape(facts, vertices, root, options)
         return cls(facts, root, templates, found, inventory, kept, sounds)
 
-    @property
-    def provenance(self) -> Mapping[str, Any]:
-        return {**super().provenance, "files": self._files()}
-
     def told(self, name: str) -> dict[str, Any]:
         sound = self.sounds[name]
         return {"rows": self.rows[name].tolist(), "samples": sound.samples, "rate": sound.rate, "files": self._files()}

@@ -27,10 +27,12 @@ from talkcli.errors import TalkError
 from talkcli.files.paths import describe_bytes, file_size
 
 # what zipfile and the decompressors raise for a broken file; an OSError with a number is the disk's
-BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, struct.error, NotImplementedError)
-_BROKEN = (*BROKEN_ZIP, tarfile.TarError, RecursionError)  # a tar of nothing but extra headers
+_PACKED = (zlib.error, lzma.LZMAError, EOFError, MemoryError)  # lzma takes any size of dictionary for granted
+BROKEN_ZIP = (*_PACKED, zipfile.BadZipFile, struct.error, LookupError, ValueError, NotImplementedError)
+_BROKEN = (*BROKEN_ZIP, tarfile.TarError, RecursionError)  # recursion: a tar of nothing but extra headers
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _PACKED_MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+_PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _OTHERS = (".npz", ".pt", ".pth", ".usdz")  # zip files that are read as they are
 _DEFLATE = 1100  # bytes from one; deflate reaches 1032
 _MEMBERS = 1_000_000
@@ -64,9 +66,10 @@ def is_archive(path: Path) -> bool:
             return False
         with path.open("rb") as file:
             head = file.read(tarfile.BLOCKSIZE)
-        if head.startswith(_ZIP_MAGIC):
-            return True
-        if not head.startswith(_PACKED_MAGIC) and not _is_tar_head(head):
+        packed = head.startswith(_PACKED_MAGIC)
+        if head.startswith(_ZIP_MAGIC) or (packed and path.name.lower().endswith(_PACKED_TARS)):
+            return True  # cut off or not, which bz2 and xz tell late
+        if not packed and not _is_tar_head(head):
             return False
         with tarfile.open(path, tarinfo=_TarInfo) as archive:
             return archive.next() is not None
@@ -155,9 +158,10 @@ def _told(archive: Path) -> Iterator[None]:
 
 
 def _broken(archive: Path, error: Exception) -> TalkError:
+    reason = (str(error).splitlines() or ["no reason given"])[0].rstrip(":")  # tarfile tells of each way it tried
     if isinstance(error, NotImplementedError):
-        return TalkError(f"'{archive}' is packed in a way that is not known here ({error}): unpack it yourself")
-    return TalkError(f"'{archive}' is no zip or tar archive, or is cut off ({error}): download it again")
+        return TalkError(f"'{archive}' is packed in a way that is not known here ({reason}): unpack it yourself")
+    return TalkError(f"'{archive}' is no zip or tar archive, or is cut off ({reason}): download it again")
 
 
 @contextmanager

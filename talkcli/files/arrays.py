@@ -181,4 +181,6 @@ def _extent(shape: tuple[int, ...]) -> int:
 
 
 def _describe(dtype: np.dtype[Any]) -> str:
-    return "Python objects" if dtype.hasobject else f"{dtype.name[:40]} values"
+    if dtype.hasobject:
+        return "Python objects"
+    return "structured data" if dtype.kind == "V" else f"{dtype.name} values"

@@ -41,13 +41,15 @@ def regular_files(root: Path, pattern: str = "*", *, recursive: bool = False) ->
                 listed = sorted(entries, key=lambda entry: natural_key(entry.name))
             below = []
             for entry in listed:
-                is_folder = entry.is_dir()
-                if entry.is_symlink() and (recursive if is_folder else matches(entry.name)):
-                    _check_link(Path(entry.path), root, real)
-                if is_folder and recursive and not entry.is_symlink():
-                    below.append(folder / entry.name)
-                elif matches(entry.name) and entry.is_file():
-                    found.append(folder / entry.name)
+                path = folder / entry.name
+                is_link = entry.is_symlink()
+                is_folder = path.is_dir() if is_link else entry.is_dir()
+                if is_link and (recursive if is_folder else matches(entry.name)):
+                    _check_link(path, root, real)
+                if is_folder and recursive and not is_link:
+                    below.append(path)
+                elif not is_folder and matches(entry.name) and entry.is_file():
+                    found.append(path)
             folders.extend(reversed(below))
     except OSError as error:
         raise TalkError(f"cannot list '{error.filename or root}': {error.strerror or error}") from error

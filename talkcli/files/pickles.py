@@ -148,7 +148,8 @@ def _putter(code: int) -> Callable[[_Reader], None]:
 
     def put(reader: _Reader) -> None:
         value = reader.stack[-1]
-        if isinstance(value, str | bytes) and len(value) > _LONG:
+        parts = value if type(value) is tuple else (value,)
+        if any(isinstance(part, str | bytes) and len(part) > _LONG for part in parts):
             reader.stack[-1] = _FORGOTTEN
         load(reader)
         reader.stack[-1] = value

@@ -14,8 +14,9 @@ from talkcli.datasets.folder import EXAMPLE, FolderConfig, Options, write_exampl
 from talkcli.errors import TalkError
 from talkcli.prepared import Corpus
 from talkcli.preprocess import preprocess
+from tests.files.make_glb import Glb
 from tests.make import make_tone, save_sound
-from tests.make_datasets import RECORDED, TOML, make_folder, make_mesh, make_motion, make_template
+from tests.make_datasets import FACES, RECORDED, TOML, make_folder, make_mesh, make_motion, make_template
 
 
 def prepared(tmp_path: Path) -> Corpus:
@@ -91,11 +92,21 @@ def _as_pc2(folder: Path, name: str, vertices: np.ndarray) -> None:
     (folder / f"{name}.pc2").write_bytes(head + vertices.astype("<f4").tobytes())
 
 
+def _as_glb(folder: Path, name: str, vertices: np.ndarray) -> None:
+    """Every frame a morph target of its own."""
+    glb = Glb()
+    part = glb.primitive(vertices[0], FACES, list(vertices - vertices[0]))
+    glb.content |= {"meshes": [{"primitives": [part]}], "nodes": [{"mesh": 0}], "scenes": [{"nodes": [0]}], "scene": 0}
+    glb.channel(np.arange(len(vertices)) / 25, np.eye(len(vertices)), "weights")
+    glb.save(folder / f"{name}.glb")
+
+
 WRITERS: dict[str, Callable[[Path, str, np.ndarray], object]] = {
     "flat npy": lambda folder, name, v: np.save(folder / f"{name}.npy", v.reshape(len(v), -1)),
     "npz": lambda folder, name, v: np.savez_compressed(folder / f"{name}.npz", vertices=v, fps=25.0),
     "obj sequence": _as_obj_sequence,
     "pc2": _as_pc2,
+    "glb": _as_glb,
 }
 
 

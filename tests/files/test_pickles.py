@@ -363,3 +363,29 @@ def test_a_pickle_with_wrong_bytes_is_read_or_told(tmp_path: Path, protocol: int
         except TalkError:
             told += 1
     assert 100 < told < 400
+
+
+def test_an_array_may_be_kept_elsewhere_as_soon_as_it_is_read(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(100000, dtype=np.int16), "b": np.ones((2, 3))}
+    for protocol in (0, 2):
+        save_python2(tmp_path / "a.pkl", {"twice": [arrays["a"]] * 2, **arrays}, protocol)
+        seen: list[np.ndarray] = []
+
+        def keep(array: np.ndarray, seen: list[np.ndarray] = seen) -> np.ndarray:
+            seen.append(array)
+            return array[:2]
+
+        found = load_pickle(tmp_path / "a.pkl", keep)
+        assert {array.shape for array in seen} == {(100000,), (2, 3)}
+        assert found["a"].tolist() == [0, 1]
+        assert [part.tolist() for part in found["twice"]] == [[0, 1]] * 2
+        assert found["b"].shape == (2, 3)
+
+
+def test_a_long_text_is_read_and_may_not_come_twice(tmp_path: Path) -> None:
+    text = "a" * 100000
+    (tmp_path / "once.pkl").write_bytes(pickle.dumps([text], 2))
+    assert load_pickle(tmp_path / "once.pkl") == [text]
+    (tmp_path / "twice.pkl").write_bytes(pickle.dumps([text, text], 2))
+    with pytest.raises(TalkError, match="one long text twice"):
+        load_pickle(tmp_path / "twice.pkl")
