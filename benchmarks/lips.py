@@ -12,7 +12,6 @@ talkcli/metrics.py.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import shlex
 import sys
@@ -31,6 +30,7 @@ from talkcli.commands.animate import DEFAULT_MODEL
 from talkcli.errors import TalkError
 from talkcli.models.base import pick_device
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint
+from talkcli.phones.files import read_phones
 from talkcli.prepared import Corpus
 
 HEADER = "| | clips | closure | false | corr | lag ms | still |\n|---|---|---|---|---|---|---|"
@@ -55,19 +55,6 @@ def recordings(folder: Path) -> Iterator[Recording]:
             raise TalkError(f"{table} has no {name}.wav or {name}.flac beside it")
         group = "".join(itertools.takewhile(str.isalpha, name))
         yield Recording(name, (group,), load_audio(sounds[0]), read_phones(table))
-
-
-def read_phones(table: Path) -> list[Phone]:
-    """The phones of a tab-separated table with the columns start_s, end_s, phone."""
-    with table.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
-    try:
-        return [
-            Phone(row["phone"].strip().upper().rstrip("012"), float(row["start_s"]), float(row["end_s"]))
-            for row in rows
-        ]
-    except (KeyError, ValueError) as error:
-        raise TalkError(f"{table} must have the columns start_s, end_s and phone, with times in seconds") from error
 
 
 def corpus_clips(folder: Path, split: str, each: int) -> Iterator[Recording]:

@@ -7,27 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lips import read_phones, recordings, row
-from talkcli.clip import Phone
+from benchmarks.lips import recordings, row
 from talkcli.errors import TalkError
 from talkcli.metrics import LipScore, Share
 from tests.make import make_tone, save_sound
 
 TABLE = "start_s\tend_s\tphone\n0.0\t0.2\tSIL\n0.2\t0.5\taa1\n"
-
-
-def test_phones_are_read_without_stress(tmp_path: Path) -> None:
-    table = tmp_path / "en1.phones.tsv"
-    table.write_text(TABLE)
-    assert read_phones(table) == [Phone("SIL", 0.0, 0.2), Phone("AA", 0.2, 0.5)]
-
-
-@pytest.mark.parametrize("text", ["begin\tend\n0\t1\n", TABLE.replace("0.5", "soon")])
-def test_a_table_of_something_else_is_told(tmp_path: Path, text: str) -> None:
-    table = tmp_path / "en1.phones.tsv"
-    table.write_text(text)
-    with pytest.raises(TalkError, match=r"en1\.phones\.tsv must have the columns"):
-        read_phones(table)
 
 
 def test_recordings_are_grouped_by_the_letters_of_their_names(tmp_path: Path) -> None:
