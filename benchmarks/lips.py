@@ -22,12 +22,12 @@ from typing import get_args
 
 import numpy as np
 
-from talkcli import metrics
 from talkcli.animate import AnimateOptions, Phones, animate
 from talkcli.audio import load_audio
 from talkcli.clip import Audio, Phone
 from talkcli.commands.animate import DEFAULT_MODEL
 from talkcli.errors import TalkError
+from talkcli.metrics import lips as metrics
 from talkcli.models.base import pick_device
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint
 from talkcli.phones.files import read_phones

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.lips import recordings, row
 from talkcli.errors import TalkError
-from talkcli.metrics import LipScore, Share
+from talkcli.metrics.lips import LipScore, Share
 from tests.make import make_tone, save_sound
 
 TABLE = "start_s\tend_s\tphone\n0.0\t0.2\tSIL\n0.2\t0.5\taa1\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -141,7 +142,7 @@ def read_index(path: Path, frames: int) -> dict[str, NDArray[np.int64]]:
     """
     found = {}
     for name, rows in _sequences(load_pickle(path), path):
-        if not isinstance(rows, dict) or not all(isinstance(n, int) for pair in rows.items() for n in pair):
+        if not isinstance(rows, dict) or not all(isinstance(n, Integral) for pair in rows.items() for n in pair):
             raise TalkError(f"'{path}': {name} is no map from frames to rows: download it again")
         order = np.array([rows[frame] for frame in sorted(rows)], np.int64)
         if len(order) and not 0 <= order.min() <= order.max() < frames:
@@ -159,9 +160,9 @@ def deal_sounds(path: Path, folder: Path) -> dict[str, Sound]:
     found = {}
     for name, entry in _sequences(load_pickle(path, _Dealer(folder)), path):
         samples, rate = (entry.get("audio"), entry.get("sample_rate")) if isinstance(entry, dict) else (None, None)
-        if not isinstance(samples, np.memmap) or not isinstance(rate, int) or rate <= 0:
+        if not isinstance(samples, np.memmap) or not isinstance(rate, Integral) or rate <= 0:
             raise TalkError(f"'{path}': {name} has no int16 'audio' with a 'sample_rate': download it again")
-        found[name] = Sound(Path(str(samples.filename)), len(samples), rate)
+        found[name] = Sound(Path(str(samples.filename)), len(samples), int(rate))
     return found
 
 

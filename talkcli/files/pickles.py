@@ -25,6 +25,7 @@ from talkcli.files.paths import describe_bytes, file_size
 
 _DEEP = 64  # containers in containers
 _LONG = 1 << 16  # a text or bytes of more is an array's, and need not be remembered
+_PARTS = 8  # of a tuple in which to look for one: numpy's have five
 _FORGOTTEN = object()  # in its place
 _COPIES = 3  # times that a byte of the file may be copied: out of text, out of an array, into another byte order
 _CODE = re.compile(r"[biufSU][0-9]{1,9}")  # dtypes of numbers and names; no objects, no fields, no dates
@@ -148,7 +149,7 @@ def _putter(code: int) -> Callable[[_Reader], None]:
 
     def put(reader: _Reader) -> None:
         value = reader.stack[-1]
-        parts = value if type(value) is tuple else (value,)
+        parts = value[:_PARTS] if type(value) is tuple else (value,)
         if any(isinstance(part, str | bytes) and len(part) > _LONG for part in parts):
             reader.stack[-1] = _FORGOTTEN
         load(reader)

@@ -1,4 +1,4 @@
-"""How good a motion is. Now: do the lips follow the speech, judged by when the phones are spoken?
+"""Do the lips follow the speech, judged by when the phones are spoken?
 
 A mouth is seen as its gap: the vertical distance between the inner lips' midlines (landmarks lip_inner_upper and
 lip_inner_lower), sampled 100 times a second. Shape letters: T frames, N samples of the gap at GAP_RATE.
@@ -142,6 +142,21 @@ def false_closures(mouth_closed: Closed, phones: Sequence[Phone]) -> Share:
     vowels = [phone for phone in phones if phone.name in OPEN_VOWELS and phone.end - phone.start >= SHORTEST_VOWEL]
     middles = [mouth_closed[_inner(phone, 1 / 3, mouth_closed)] for phone in vowels]
     return Share(sum(bool(middle.all()) for middle in middles), len(vowels))
+
+
+def asked_closures(mouth_closed: Closed, phones: Sequence[Phone]) -> Share:
+    """Stretches of closed mouth of which a bilabial or a silence, give or take the tolerance, is the reason.
+
+    Stretches before the first spoken phone and after the last do not count.
+    """
+    first, last = _speech(phones, len(mouth_closed))
+    asked = np.zeros(len(mouth_closed), bool)
+    for phone in phones:
+        if phone.name in BILABIAL or phone.name == "SIL":
+            asked[_span(phone.start - TOLERANCE, phone.end + TOLERANCE, asked)] = True
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mouth_closed[first:last], [False]])))
+    stretches = [asked[first + start : first + end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    return Share(sum(bool(stretch.any()) for stretch in stretches), len(stretches))
 
 
 STILL = 1e-7  # metres: what moves less is rounding

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from talkcli.metrics import (
+from talkcli.metrics.lips import (
     GAP_RATE,
     OPENING,
     LipScore,
