@@ -1,0 +1,301 @@
+"""Models and prepared data to numbers: each clip is predicted, compared and forgotten, so that memory does not grow.
+
+Shape letters: T frames, V vertices, S styles.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import talkcli
+from talkcli.clip import MotionClip
+from talkcli.console import counted, note, progress, some
+from talkcli.errors import TalkError
+from talkcli.evaluate.predictions import FolderPredictions, Motion, Predictions, open_predictions
+from talkcli.evaluate.protocols import Protocol, protocol_of
+from talkcli.evaluate.results import ClipResult, Evaluation, ModelResult
+from talkcli.metrics import METRICS, Pair, Settings
+from talkcli.metrics.base import Measured
+from talkcli.metrics.vertices import BLOCK, diversity
+from talkcli.platform import end_with_parent
+from talkcli.prepared import ClipEntry, Corpus
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """What differs from call to call.
+
+    sources are models (a shipped name, a run's folder, a checkpoint) or folders of predicted motion. keep_going: a clip
+    that cannot be compared is told at the end, and the others count.
+    """
+
+    sources: Sequence[str]
+    data: Path
+    split: str = "test"
+    protocol: str = "talk"
+    settings: Settings = field(default_factory=Settings)
+    device: str = "auto"
+    jobs: int = 1
+    keep_going: bool = False
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one clip gave: its result, or the reason why there is none; error sums distances over frames (V,)."""
+
+    result: ClipResult | None = None
+    error: NDArray[np.float64] | None = None
+    diversity: float | None = None
+    missing: bool = False
+    short: str = ""
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that is needed to judge a clip of one model; it goes to worker processes as it is."""
+
+    corpus: Corpus
+    predictions: Predictions
+    protocol: Protocol
+    settings: Settings
+
+    def judge(self, entry: ClipEntry) -> Found:
+        """A clip in each of its styles; the values are the mean over styles."""
+        styles = self.predictions.styles(entry)
+        if not styles:
+            return Found(missing=True)
+        target = self.corpus.clip(entry)
+        try:
+            motions = [self._motion(entry, style) for style in styles]
+        except TalkError as error:
+            return Found(failed=str(error))
+        lengths = [self.protocol.frames(len(motion), target.frames, target.fps) for motion in motions]
+        frames = min((count for count in lengths if count), default=0)
+        if not frames or None in lengths:
+            shortest = min(map(len, motions))
+            return Found(short=f"{entry.name}: {shortest} frames predicted, {target.frames} recorded")
+        pairs = [self._pair(target, motion, frames) for motion in motions]
+        values = _mean([self._measured(pair, entry, style) for pair, style in zip(pairs, styles, strict=True)])
+        result = ClipResult(entry.name, entry.subject, entry.text, frames, values, tuple(s for s in styles if s))
+        various = None
+        if self.protocol.diversity and len(pairs) > 1:
+            various = diversity(np.stack([pair.predicted for pair in pairs]))
+        return Found(result, _distances(pairs[0]), various)
+
+    def _motion(self, entry: ClipEntry, style: str) -> Motion:
+        motion = self.predictions.motion(entry, style)
+        if not np.isfinite(motion).all():
+            bad = int((~np.isfinite(motion)).any(axis=(1, 2)).sum())
+            raise TalkError(f"{entry.name}: {bad} of {len(motion)} predicted frames hold NaN or Inf")
+        return motion
+
+    def _pair(self, target: MotionClip, motion: Motion, frames: int) -> Pair:
+        info = self.corpus.info
+        return Pair(
+            motion[:frames],
+            target.vertices[:frames],
+            target.template,
+            info.topology,
+            info.fps,
+            info.metres,
+            target.phones,
+            self.settings,
+        )
+
+    def _measured(self, pair: Pair, entry: ClipEntry, style: str) -> dict[str, Measured]:
+        """Each metric of the protocol on the motion that it judges."""
+        product: Pair | None = None
+        found = {}
+        for name in self.protocol.metrics:
+            metric = METRICS[name]
+            if metric.stage == "product" and product is None:
+                motion = self.predictions.product(entry, style)
+                product = pair if motion is None else replace(pair, predicted=motion[: pair.frames])
+            measured = metric.measure(product if metric.stage == "product" and product else pair)
+            if measured is not None:
+                found[name] = measured
+        return found
+
+
+def _mean(styles: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
+    """Each metric averaged over styles that can tell it."""
+    names = dict.fromkeys(name for values in styles for name in values)
+    found = {}
+    for name in names:
+        each = [values[name] for values in styles if name in values]
+        found[name] = Measured(float(np.mean([m.value for m in each])), float(np.mean([m.weight for m in each])))
+    return found
+
+
+def _distances(pair: Pair) -> NDArray[np.float64]:
+    """(V,) each vertex' distance from the target, summed over frames."""
+    total = np.zeros(len(pair.template))
+    for start in range(0, pair.frames, BLOCK):
+        block = slice(start, start + BLOCK)
+        error = np.subtract(pair.predicted[block], pair.target[block], dtype=np.float64)  # (T, V, 3)
+        total += np.sqrt(np.einsum("tvc,tvc->tv", error, error)).sum(axis=0)
+    return total
+
+
+def evaluate(options: EvaluateOptions) -> Evaluation:
+    """Judges each model on a split of prepared data by a protocol.
+
+    Raises:
+        TalkError: no such data, split, protocol or model, nothing to compare, or (unless keep_going) a clip that cannot
+            be compared.
+    """
+    protocol = protocol_of(options.protocol)
+    corpus = Corpus.open(options.data)
+    entries = list(corpus.part(options.split))
+    if not entries:
+        splits = ", ".join(dict.fromkeys(entry.split for entry in corpus.clips)) or "none"
+        raise TalkError(f"'{options.data}' has no clips in the split '{options.split}'; it has: {splits}")
+    opened = [open_predictions(source, corpus, entries, options.device) for source in options.sources]
+    results = []
+    for predictions, name in zip(opened, _names([predictions.name for predictions in opened]), strict=True):
+        job = Job(corpus, predictions, protocol, options.settings)
+        results.append(_judged(job, name, entries, options))
+    info = corpus.info
+    return Evaluation(
+        models=results,
+        metrics=protocol.metrics,
+        data=info.name,
+        split=options.split,
+        protocol=options.protocol,
+        unit=info.unit,
+        vertices={name: len(set(region.tolist())) for name, region in info.topology.regions.items()}
+        | {"all vertices": info.topology.vertices, "inner lips": 2},
+        settings=options.settings,
+        provenance={
+            "command": options.command,
+            "version": talkcli.__version__,
+            "data": str(options.data),
+            "sources": [str(source) for source in options.sources],
+        },
+    )
+
+
+class Again:
+    """The motion behind an evaluation, made or read once more, for pictures (see results.Motions)."""
+
+    def __init__(self, evaluation: Evaluation, options: EvaluateOptions) -> None:
+        self.corpus = Corpus.open(options.data)
+        self.entries = {entry.name: entry for entry in self.corpus.part(options.split)}
+        entries = list(self.entries.values())
+        opened = [open_predictions(source, self.corpus, entries, options.device) for source in options.sources]
+        self.models = {model.name: each for model, each in zip(evaluation.models, opened, strict=True)}
+
+    def target(self, clip: str) -> MotionClip:
+        return self.corpus.clip(self.entries[clip])
+
+    def predicted(self, model: str, clip: str) -> Motion:
+        entry, predictions = self.entries[clip], self.models[model]
+        return predictions.motion(entry, predictions.styles(entry)[0])[: entry.frames]
+
+
+def check_out(out: Path, force: bool) -> None:
+    """Raises TalkError unless a report can be written into this folder; over another one only with force."""
+    if out.exists() and not out.is_dir():
+        raise TalkError(f"{out} is a file; name a folder for the report")
+    if (out / RESULT).exists() and not force:
+        raise TalkError(f"{out} holds a report already; use --force to replace it")
+
+
+def save_report(evaluation: Evaluation, options: EvaluateOptions, out: Path, videos: int) -> None:
+    """Writes result.json and the report into a folder."""
+    from talkcli.evaluate.report import write_report
+    from talkcli.evaluate.tables import as_dict
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        beside = out / f".{RESULT}.{os.getpid()}"
+        beside.write_text(json.dumps(as_dict(evaluation), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        beside.replace(out / RESULT)
+    except OSError as error:
+        raise TalkError(f"cannot write to {out}: {error.strerror or error}") from error
+    again = Again(evaluation, options)
+    write_report(evaluation, again, out, info=again.corpus.info, videos=videos)
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    """Names that differ: the second of a kind is name-2."""
+    return [name if name not in names[:i] else f"{name}-{names[:i].count(name) + 1}" for i, name in enumerate(names)]
+
+
+def _judged(job: Job, name: str, entries: Sequence[ClipEntry], options: EvaluateOptions) -> ModelResult:
+    """All clips of one model."""
+    results: list[ClipResult] = []
+    missing, short, failed = [], {}, {}
+    heat, various = np.zeros(job.corpus.info.topology.vertices), []
+    with progress(name, len(entries)) as step:
+        for entry, found in zip(entries, _each(job, entries, options.jobs), strict=True):
+            step()
+            if found.failed and not options.keep_going:
+                raise TalkError(f"{entry.name}: {found.failed}" if entry.name not in found.failed else found.failed)
+            if found.missing:
+                missing.append(entry.name)
+            if found.short:
+                short[entry.name] = found.short
+            if found.failed:
+                failed[entry.name] = found.failed
+            if found.result is not None and found.error is not None:
+                results.append(found.result)
+                heat += found.error
+            if found.diversity is not None:
+                various.append(found.diversity)
+    _tell(name, missing, short, failed)
+    if not results:
+        reason = next(iter([*short.values(), *failed.values()]), "none is there")
+        raise TalkError(f"no clip of '{name}' can be compared: {reason}")
+    heat /= sum(result.frames for result in results)
+    return ModelResult(name, results, heat, missing, short, failed, float(np.mean(various)) if various else None)
+
+
+def _tell(name: str, missing: Sequence[str], short: dict[str, str], failed: dict[str, str]) -> None:
+    if missing:
+        note(f"{name}: {counted(len(missing), 'clip')} without prediction: {some(missing)}")
+    if short:
+        note(f"{name}: {counted(len(short), 'prediction')} shorter than the protocol allows: {some([*short.values()])}")
+    for clip, reason in failed.items():
+        note(f"{name}: {clip} cannot be compared: {reason}")
+
+
+def _each(job: Job, entries: Sequence[ClipEntry], jobs: int) -> Iterator[Found]:
+    """What each clip gives, in order; files are judged by several processes, a model by this one."""
+    if jobs < 2 or not isinstance(job.predictions, FolderPredictions):
+        yield from map(job.judge, entries)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(entries)), context, _begin, (job,)) as pool:
+        yield from pool.map(_judge, entries, chunksize=max(1, min(8, len(entries) // (4 * jobs))))
+
+
+_job: Job | None = None
+
+
+def _begin(job: Job) -> None:
+    global _job  # one pool's workers judge clips of one model
+    _job = job
+    end_with_parent()
+
+
+def _judge(entry: ClipEntry) -> Found:
+    if _job is None:
+        raise RuntimeError("not a worker")
+    return _job.judge(entry)
+
+
+__all__ = ["EvaluateOptions", "Evaluation", "check_out", "evaluate", "save_report"]

@@ -120,6 +120,7 @@ class TalkModel(nn.Module, ABC):
     basis: OutputBasis
     wants_posteriors: bool = False
     label_rate: float  # labels a second that losses() expects in a batch
+    takes_style: ClassVar[bool] = True  # False where a speaker is known by the template alone
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of the weights that predict() does not need
 
     def begin_training(self, pretrain: Pretrain) -> None:
