@@ -6,19 +6,24 @@ Shape letters: T frames, V vertices, S samples.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from talkcli.clip import Floats
 from talkcli.console import counted, progress, some, table
+from talkcli.datasets.base import SPLITS
+from talkcli.datasets.recorded import HEAD
 from talkcli.errors import TalkError
 from talkcli.prepared import RATE, ClipEntry, Corpus, clip_path
 
-HEAD = (0.08, 0.8)  # metres: the height of anything from a face mask to a bust
+_BROKEN = (ValueError, LookupError, TypeError, ArithmeticError)  # what arrays of other shapes and kinds lead to
 TOLD = 20  # problems in the table, before it says how many more there are
 
 
@@ -63,25 +68,36 @@ def check(folder: Path) -> Report:
                 problems += [f"{entry.name}: {sentence}" for sentence in wrong]
             except TalkError as error:
                 problems.append(f"{entry.name}: {error}")
+            except _BROKEN as error:
+                problems.append(f"{entry.name}: its file holds what no clip does ({error})")
             step()
     return Report(folder, _table(corpus, measured, problems), tuple(problems))
 
 
 def _of_corpus(corpus: Corpus) -> Iterator[str]:
-    names = [entry.name for entry in corpus.clips]
-    for name in sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
-        yield f"{name} stands in the manifest more than once"
+    for name, count in Counter(entry.name for entry in corpus.clips).items():
+        if count > 1:
+            yield f"{name} stands in the manifest more than once"
+    for name, reason in dict(corpus.provenance.get("failed", {})).items():
+        yield f"{name} could not be prepared: {reason}"
     for split in ("train", "val"):
         if not corpus.part(split):
             yield f"the split '{split}' has no clips, and training needs some"
+    for split in sorted({entry.split for entry in corpus.clips}):
+        if split.partition("-")[0] not in SPLITS:
+            yield f"'{split}' is no split that is known: there are {', '.join(SPLITS)}"
     trained = {entry.subject for entry in corpus.part("train")}
     for subject in sorted(trained - set(corpus.info.subjects)):
         yield f"{subject} has training clips and no place in the style one-hot"
     for subject in sorted(set(corpus.info.subjects) - trained):
         yield f"{subject} has a place in the style one-hot and no training clips"
     topology = corpus.info.topology
-    for name, indices in {**topology.regions, "faces": topology.faces}.items():
-        if indices.size and not 0 <= indices.min() <= indices.max() < topology.vertices:
+    marks = np.array([*topology.landmarks.values()], np.int64)
+    named: dict[str, NDArray[Any]] = {**topology.regions, "faces": topology.faces, "landmarks": marks}
+    for name, indices in named.items():
+        if indices.dtype.kind not in "iu":
+            yield f"the topology's {name} are {indices.dtype}, where vertex numbers belong"
+        elif indices.size and not 0 <= indices.min() <= indices.max() < topology.vertices:
             yield f"the topology's {name} reach beyond its {topology.vertices} vertices"
 
 

@@ -6,6 +6,8 @@ Shape letters: T frames, V vertices, F triangles.
 from __future__ import annotations
 
 import json
+import math
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.audio import load_audio
-from talkcli.datasets import biwi, folder, processed, vocaset
+from talkcli.datasets import biwi, processed, vocaset
+from talkcli.datasets.folder_config import CONFIG
 from talkcli.errors import TalkError
 from talkcli.files import meshes, motion
 from talkcli.files.archives import is_archive
 from talkcli.files.arrays import map_npy
+from talkcli.files.pickles import load_pickle
 from talkcli.head import load_head
 from talkcli.phones.files import PHONE_SUFFIXES, read_phones
 from talkcli.prepared import MANIFEST, Corpus
 
 Facts = dict[str, Any]  # plain values, in the order in which they are told
 
+MOST = 20  # keys told of a pickle
 KNOWN = {5023: "FLAME", 23370: "BIWI", 6172: "MeshTalk"}  # vertices of well-known topologies
 
 
@@ -46,6 +51,8 @@ def describe(name: str) -> Facts:
         return FILES[suffix](path)
     if suffix in PHONE_SUFFIXES:
         return _phones(path)
+    if suffix == ".pkl":
+        return _pickle(path)
     if is_archive(path):
         return {"kind": "archive", "bytes": path.stat().st_size, "use": "give it to `talk preprocess` as --raw"}
     return _sound(path)
@@ -69,7 +76,7 @@ def _folder(path: Path) -> Facts:
             }
     for kind, holds, command in LAYOUTS:
         if holds(path):
-            return {"kind": kind, "use": f"{command} --raw {path} --out data/NAME"}
+            return {"kind": kind, "use": f"{command} --raw {shlex.quote(str(path))} --out data/NAME"}
     if any(child.suffix.lower() == ".obj" for child in path.iterdir()):
         return _motion(path)
     raise TalkError(f"'{path}' is no data set, run or sequence of .obj files that is known here: name a file in it")
@@ -79,7 +86,7 @@ def _folder(path: Path) -> Facts:
 LAYOUTS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
     ("raw VOCASET", vocaset.is_raw, "talk preprocess vocaset"),
     ("raw BIWI", biwi.is_raw, "talk preprocess biwi"),
-    ("recordings", lambda path: (path / folder.CONFIG).is_file(), "talk preprocess folder"),
+    ("recordings", lambda path: (path / CONFIG).is_file(), "talk preprocess folder"),
     ("VOCASET or BIWI in the community's layout", processed.holds, "talk preprocess vocaset (or biwi)"),
 )
 
@@ -125,7 +132,7 @@ def _safetensors(path: Path) -> Facts:
 
 
 def _checkpoint(told: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> Facts:
-    corpus, provenance = told.get("corpus", {}), told.get("provenance", {})
+    corpus, provenance = (part if isinstance(part := told.get(key), dict) else {} for key in ("corpus", "provenance"))
     weights = sum(int(np.prod(shape)) for name, shape in shapes.items() if name.startswith("model."))
     return {
         "kind": "checkpoint",
@@ -183,6 +190,17 @@ def _phones(path: Path) -> Facts:
     return {"kind": "phones", "phones": len(spoken), "seconds": round(phones[-1].end, 3) if phones else 0.0}
 
 
+def _pickle(path: Path) -> Facts:
+    found = load_pickle(path)
+    keys = list(map(str, found)) if isinstance(found, dict) else []
+    return {
+        "kind": "pickle of plain data",
+        "holds": type(found).__name__,
+        "keys": keys[:MOST],
+        "entries": len(keys) or None,
+    }
+
+
 def _sound(path: Path) -> Facts:
     try:
         audio = load_audio(path)
@@ -207,7 +225,8 @@ def _topology(vertices: int, faces: int, name: str = "") -> Facts:
 
 def _extent(vertices: NDArray[Any]) -> Facts:
     """Width, height and depth, in the file's unit."""
-    return {"size": [round(float(length), 4) for length in np.ptp(vertices, axis=0)]}
+    lengths = [round(float(length), 4) for length in np.ptp(vertices, axis=0)]
+    return {"size": [length if math.isfinite(length) else None for length in lengths]}
 
 
 FILES: Mapping[str, Callable[[Path], Facts]] = {

@@ -2,8 +2,8 @@
 
 manifest.json holds the format number, the corpus, where it came from and one entry a clip; clips/<name>.safetensors
 holds the clip's arrays. A corpus on the package's own head stores controls, and vertices come from the rig; any other
-stores vertices, with topology and templates in files of their own. While data is made, scratch/ holds what only the
-making needs.
+stores vertices, with topology and templates in files of their own. While data is made, .talk-scratch/ holds what only
+the making needs.
 Shape letters: T frames, V vertices, C controls, S samples, P phones.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -28,7 +29,8 @@ from talkcli.platform import open_to_readers
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-SCRATCH = "scratch"
+MARK = ".talk-data"  # until there is a manifest, it tells a folder of ours from any other, and of which data set it is
+SCRATCH = ".talk-scratch"
 RATE = 16000  # of all stored sound
 Arrays = dict[str, NDArray[Any]]
 
@@ -52,6 +54,9 @@ class ClipEntry:
     text: str = ""
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            if not isinstance(getattr(self, field.name), int if field.name in ("frames", "samples") else str):
+                raise TypeError(f"{field.name} is {getattr(self, field.name)!r}")
         check_name(self.name)
 
     @property
@@ -91,6 +96,8 @@ class Corpus:
             clips = tuple(
                 ClipEntry(**{key: value for key, value in clip.items() if key in names}) for clip in manifest["clips"]
             )
+            if not 0 < info.fps < 1000 or not 0 < info.metres < 1000 or not isinstance(manifest["provenance"], dict):
+                raise ValueError(f"{info.fps} frames a second, a unit of {info.metres} m")
             return cls(folder, info, clips, manifest["provenance"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise TalkError(f"'{folder / MANIFEST}' is broken ({error!r}); run `talk preprocess` again") from error
@@ -164,7 +171,12 @@ class Writer:
 
     def __init__(self, folder: Path, info: CorpusInfo, templates: Mapping[str, Floats] | None = None) -> None:
         self.folder, self.info = folder, info
-        claim(folder, info.name)
+        claim(folder)
+        if (folder / MANIFEST).exists():
+            told = _read_manifest(folder).get("corpus")
+            if isinstance(told, dict) and told.get("name", info.name) != info.name:
+                name = told["name"]
+                raise TalkError(f"'{folder}' holds the data set '{name}': give a new folder for '{info.name}'")
         if templates is not None:
             _save(folder / "topology.safetensors", *_topology_arrays(info.topology))
             _save(folder / "templates.safetensors", dict(templates), {})
@@ -192,24 +204,63 @@ class Writer:
         }
         text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
         _replace(self.folder / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"))
+        (self.folder / MARK).unlink(missing_ok=True)  # the manifest tells enough
 
 
-def claim(folder: Path, name: str = "") -> None:
-    """Makes the folder, or makes sure that it is for prepared data, of the corpus of this name where it has a manifest.
+def claim(folder: Path, dataset: str = "") -> bool:
+    """Makes a folder for prepared data and marks it as ours, or makes sure that it is ours and for this data set.
+
+    Returns whether it was made.
 
     Raises:
         TalkError: it holds something else, or cannot be written.
     """
+    mark, theirs = folder / MARK, ""
     if (folder / MANIFEST).exists():
-        found = _read_manifest(folder).get("corpus")  # never overwrite a manifest that is none of ours
-        if name and isinstance(found, dict) and found.get("name", name) != name:
-            raise TalkError(f"'{folder}' holds the prepared data set '{found['name']}': give a new folder for '{name}'")
-    elif folder.is_dir() and not (folder / "clips").is_dir() and any(folder.iterdir()):
+        provenance = _read_manifest(folder).get("provenance")  # never overwrite a manifest that is none of ours
+        theirs = str(provenance.get("dataset", "")) if isinstance(provenance, dict) else ""
+    elif folder.exists() and not _is_ours(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise TalkError(f"'{folder}' holds other files: give a new folder")
+    made = not folder.exists()
     try:
+        theirs = mark.read_text(encoding="utf-8").strip() if mark.is_file() else theirs
+        if dataset and theirs not in ("", dataset):
+            raise TalkError(f"'{folder}' is for the data set '{theirs}': give a new folder for '{dataset}'")
         (folder / "clips").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TalkError(f"cannot write to '{folder}': {error.strerror}") from error
+        mark.write_text(dataset or theirs, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"its {MARK} is broken"
+        raise TalkError(f"cannot write to '{folder}': {reason}") from error
+    return made
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder without a manifest is one that we began, or whose manifest somebody took away."""
+    clips = (path.stem for path in (folder / "clips").glob("*.safetensors"))
+    return (folder / MARK).is_file() or any(stored_recipe(folder, name) is not None for name in clips)
+
+
+def leave(folder: Path, made: bool) -> None:
+    """Takes away what was begun for nothing: scratch, all of ours where there is no clip, the folder if we made it."""
+    shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+    clips = folder / "clips"
+    if (folder / MANIFEST).exists():
+        (folder / MARK).unlink(missing_ok=True)
+        return
+    if any(clips.iterdir()):
+        return
+    clips.rmdir()
+    for name in (MARK, "topology.safetensors", "templates.safetensors"):
+        (folder / name).unlink(missing_ok=True)
+    if made and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def tidy_up(folder: Path) -> None:
+    """Takes away what a killed run left half written."""
+    for pattern in ("*.part", ".tmp*"):
+        for path in (folder / "clips").glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def clip_path(folder: Path, name: str) -> Path:

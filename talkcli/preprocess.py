@@ -52,13 +52,17 @@ def preprocess(dataset: str, out: Path, data: Any = None, options: Options | Non
         TalkError: no such data set, nothing to make it from, the folder cannot be written, or more clips fail than the
             data set tolerates; the others are prepared data then, unless all failed.
     """
-    options = options or Options()
-    prepared.claim(out)
+    made = prepared.claim(out, dataset)
     try:
-        source = open_source(dataset, data or options_of(dataset)(), out / prepared.SCRATCH)
+        return _prepare(dataset, out, data or options_of(dataset)(), options or Options())
     except TalkError:
-        _leave(out)
+        prepared.leave(out, made)
         raise
+
+
+def _prepare(dataset: str, out: Path, data: Any, options: Options) -> prepared.Corpus:
+    prepared.tidy_up(out)
+    source = open_source(dataset, data, out / prepared.SCRATCH)
     for sentence in source.notes:
         console.note(sentence)
     writer = prepared.Writer(out, source.info, source.templates)
@@ -70,7 +74,7 @@ def preprocess(dataset: str, out: Path, data: Any = None, options: Options | Non
         writer.begin()
     failed = _make_all(source, out, todo, options.jobs)
     if len(failed) < len(recipes):
-        _finish(writer, source, recipes, failed, options.command)
+        _finish(writer, source, recipes, failed, dataset, options.command)
         shutil.rmtree(out / prepared.SCRATCH, ignore_errors=True)
     if len(failed) > source.tolerance * len(recipes):
         name, reason = next(iter(failed.items()))
@@ -79,26 +83,33 @@ def preprocess(dataset: str, out: Path, data: Any = None, options: Options | Non
     return prepared.Corpus.open(out)
 
 
-def _leave(out: Path) -> None:
-    """Takes away what was begun for nothing: scratch, and the folder where it holds nothing."""
-    shutil.rmtree(out / prepared.SCRATCH, ignore_errors=True)
-    for folder in (out / "clips", out):
-        if not any(folder.iterdir()):
-            folder.rmdir()
-
-
 def _finish(
-    writer: prepared.Writer, source: Source, recipes: Sequence[Recipe], failed: Mapping[str, str], command: str
+    writer: prepared.Writer,
+    source: Source,
+    recipes: Sequence[Recipe],
+    failed: Mapping[str, str],
+    dataset: str,
+    command: str,
 ) -> None:
     """The manifest of the clips that could be made, and where all came from."""
     entries = list(_entries(writer.folder, [recipe for recipe in recipes if recipe.name not in failed]))
     provenance = dict(source.provenance) | {
+        "dataset": dataset,
         "command": command,
         "version": talkcli.__version__,
         "seconds": round(sum(entry.seconds for entry in entries), 1),
         "failed": dict(failed),
     }
     writer.finish(entries, provenance)
+    fps = source.info.fps
+    apart = {entry.name: abs(entry.frames / fps - entry.seconds) for entry in entries}
+    odd = [name for name, seconds in apart.items() if seconds > 1 / fps + 1e-6]
+    if odd:
+        worst = max(apart, key=apart.__getitem__)
+        console.note(
+            f"{console.counted(len(odd), 'clip')} with sound and motion more than a frame apart, {worst} the most, "
+            f"{apart[worst]:.3f} s; `talk preprocess --check` names each"
+        )
 
 
 def open_source(dataset: str, data: Any, scratch: Path) -> Source:

@@ -133,3 +133,38 @@ def test_a_manifest_with_a_way_out_is_told(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(TalkError, match="cannot be the name of a clip"):
         check(tmp_path)
+
+
+def test_what_could_not_be_prepared_is_a_problem(tmp_path: Path) -> None:
+    make(tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST).read_text(encoding="utf-8"))
+    manifest["provenance"] = {"failed": {"c": "its sound has no samples"}}
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    assert check(tmp_path).problems == ("c could not be prepared: its sound has no samples",)
+
+
+@pytest.mark.parametrize("change", [{"fps": 0}, {"fps": float("nan")}, {"metres": -1}])
+def test_a_corpus_that_cannot_be_is_told(tmp_path: Path, change: dict[str, float]) -> None:
+    make(tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST).read_text(encoding="utf-8"))
+    manifest["corpus"] |= change
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(TalkError, match="is broken"):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"phone_ids": np.array([200], np.uint8), "phone_times": np.array([[0, 0.1]], np.float32)},
+        {"phone_ids": np.array([1, 2], np.uint8)},
+        {"audio": np.zeros((10, 2), np.int16)},
+        {"vertices": np.float32(3)},
+    ],
+)
+def test_arrays_of_other_kinds_are_told_and_crash_nothing(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    path = clip_path(make(tmp_path), "a")
+    save_file(load_file(path) | {name: np.asarray(array) for name, array in arrays.items()}, path, {"talk": "{}"})
+    assert any(problem.startswith("a: ") for problem in check(tmp_path).problems)

@@ -38,6 +38,8 @@ class Toys:
 
     @classmethod
     def open(cls, options: Toys, scratch: Path) -> Toys:
+        if "missing" in options.kinds:
+            raise TalkError("the box of toys does not exist")
         return options
 
     info = CorpusInfo("toys", load_head().topology, 30.0, ("sam",))
@@ -179,3 +181,38 @@ def test_an_unknown_data_set_is_told_with_those_there_are(tmp_path: Path) -> Non
     with pytest.raises(TalkError, match=r"no data set is called 'imaginary'; there are: vocaset, .*synthetic"):
         preprocess("imaginary", tmp_path)
     assert options_of("synthetic") is synthetic.Options
+
+
+def test_a_folder_of_somebody_else_is_left_as_it_is_whatever_it_is_called(tmp_path: Path, toys: None) -> None:
+    for name in ("clips", "scratch"):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+    (tmp_path / "mine" / "scratch" / "thesis.txt").write_text("precious", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TalkError, match="holds other files"):
+        preprocess("toys", tmp_path / "mine", Toys())
+    with pytest.raises(TalkError, match="does not exist"):
+        room.preprocess("toys", tmp_path / "empty", Toys(("missing",)))
+    assert (tmp_path / "mine" / "scratch" / "thesis.txt").read_text(encoding="utf-8") == "precious"
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_folder_of_another_data_set_is_refused_before_anything_is_written(
+    tmp_path: Path, toys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inline(monkeypatch)
+    preprocess("toys", tmp_path, Toys())
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(TalkError, match="is for the data set 'toys': give a new folder for 'vocaset'"):
+        preprocess("vocaset", tmp_path, Toys())
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_what_a_killed_run_left_half_written_is_taken_away(
+    tmp_path: Path, toys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inline(monkeypatch)
+    preprocess("toys", tmp_path, Toys())
+    for name in (".tmp7fYIqZ", "0.safetensors.77.part"):
+        (tmp_path / "clips" / name).write_bytes(b"half")
+    preprocess("toys", tmp_path, Toys())
+    assert sorted(path.name for path in (tmp_path / "clips").iterdir()) == [f"{i}.safetensors" for i in range(3)]

@@ -23,12 +23,15 @@ from talkcli.audio.level import level
 from talkcli.clip import Audio, Floats
 from talkcli.errors import TalkError
 
-__all__ = ["RATE", "level", "load_audio", "resample"]
+__all__ = ["RATE", "SUFFIXES", "level", "load_audio", "resample"]
 
 log = logging.getLogger(__name__)
 
 RATE = 16000
 BLOCK = 1 << 18  # samples of all channels together read at a time
+# of files that may hold sound, as far as a folder of many kinds must be told apart
+SUFFIXES: tuple[str, ...] = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".oga", ".m4a", ".aac", ".aif", ".aiff", ".au")
+SUFFIXES += (".wma", ".mp4", ".m4v", ".mov", ".mkv", ".avi", ".flv", ".webm", ".mpg")
 FORMATS = "wav, flac, mp3, ogg, opus, m4a or a video with sound"
 FULL = 2.0  # peaks this far beyond full scale are another scale, not an overshoot
 

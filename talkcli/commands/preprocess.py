@@ -34,6 +34,8 @@ def preprocess(
 ) -> None:
     """Prepare data for training, and check prepared data."""
     if context.invoked_subcommand is not None:
+        if check is not None:
+            raise TalkError("--check stands alone: it verifies data that is prepared already")
         return
     if check is None:
         typer.echo(context.get_help())
@@ -97,7 +99,9 @@ def biwi(
 
 @app.command()
 def folder(
-    raw: Annotated[Path, typer.Option(help="Folder (or archive) with talk.toml and the recordings.")] = Path(),
+    raw: Annotated[
+        Path | None, typer.Option(help="Folder (or archive) with talk.toml and the recordings; by default this one.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write; an unfinished one goes on.")] = None,
     config: Annotated[Path | None, typer.Option(help="The TOML file, where it is not --raw's talk.toml.")] = None,
     init: Annotated[
@@ -107,10 +111,11 @@ def folder(
     force: Force = False,
 ) -> None:
     """Prepare recordings of your own, which a talk.toml describes."""
-    from talkcli.datasets.folder import Options, write_example
+    from talkcli.datasets.folder import Options
+    from talkcli.datasets.folder_config import write_example
 
     if init:
-        typer.echo(write_example(raw))
+        typer.echo(write_example(raw or Path()))
         return
     if out is None:
         raise TalkError("--out is missing: name the folder to write, or give --init for an example of talk.toml")
@@ -126,6 +131,7 @@ def _prepare(dataset: str, out: Path, data: Any, jobs: int, force: bool, given: 
     words = ["talk", "preprocess", dataset]
     for name, value in given.items():
         if value is not None:
-            words += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, int | float) else str(value)]
-    prepare(dataset, out, data, Options(jobs=jobs or os.cpu_count() or 1, force=force, command=shlex.join(words)))
+            words += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+    command = shlex.join([*words, "--out", str(out)])
+    prepare(dataset, out, data, Options(jobs=jobs or os.cpu_count() or 1, force=force, command=command))
     typer.echo(out)

@@ -6,97 +6,44 @@ Shape letters: T frames, V vertices.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from talkcli import config as configs
-from talkcli.audio import load_audio
+from talkcli.audio import SUFFIXES, load_audio
 from talkcli.clip import CorpusInfo, Floats, Ints, Topology
 from talkcli.console import counted, some
 from talkcli.datasets.base import RawClip, Recipe, Split
+from talkcli.datasets.folder_config import CONFIG, FolderConfig, Subject, placed
 from talkcli.datasets.places import locate
-from talkcli.datasets.recorded import recorded
+from talkcli.datasets.recorded import HEAD, recorded, stamp
 from talkcli.datasets.regions import read_indices
 from talkcli.errors import TalkError
 from talkcli.files.arrays import map_npy
 from talkcli.files.meshes import load_mesh, triangles
-from talkcli.files.motion import READERS, open_motion
+from talkcli.files.motion import FOLDER, READERS, open_motion
 from talkcli.files.paths import inside, regular_files
 from talkcli.phones import tidy
 from talkcli.phones.files import PHONE_SUFFIXES, TEXT_SUFFIXES, read_phones, read_text
 
-CONFIG = "talk.toml"
-EXAMPLE = Path(__file__).parents[1] / "resources" / "folder.toml"
-UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}  # metres
-Axis = Literal["+x", "-x", "+y", "-y", "+z", "-z"]
 Kind = Literal["audio", "motion", "text", "phones"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """A speaker, and the file of the head at rest."""
-
-    name: str
-    template: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Landmark:
-    name: str
-    vertex: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patterns:
-    """Of clip names; the first that matches decides, in this order."""
-
-    test: tuple[str, ...] = ()
-    val: tuple[str, ...] = ()
-    train: tuple[str, ...] = ("*",)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FolderConfig:
-    """What talk.toml says; resources/folder.toml explains each key."""
-
-    name: str
-    topology: str = ""
-    fps: float
-    unit: Literal["m", "cm", "mm", "own"] = "m"
-    metres: float = 1.0
-    up: Axis = "+y"
-    forward: Axis = "+z"
-    audio: str = "audio"
-    motion: str = "motion"
-    text: str = "text"
-    phones: str = "phones"
-    faces: str = ""
-    regions: str = ""
-    subjects: tuple[Subject, ...] = ()
-    split: Patterns = field(default_factory=Patterns)
-    landmarks: tuple[Landmark, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.fps <= 240:
-            raise TalkError(f"fps is {self.fps:g}: give the frames of motion a second, 1 to 240")
-        if not 0 < self.metres < float("inf"):
-            raise TalkError(f"metres is {self.metres:g}: give the length of a unit")
-        if self.up[1] == self.forward[1]:
-            raise TalkError(f"up is {self.up} and forward is {self.forward}: they must be different axes")
-        if not self.subjects:
-            raise TalkError("there are no [[subjects]]: name each speaker with the template of the head")
+KINDS: dict[Kind, tuple[str, ...]] = {
+    "audio": SUFFIXES,
+    "motion": tuple(READERS),
+    "text": TEXT_SUFFIXES,
+    "phones": PHONE_SUFFIXES,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """raw: the folder (or an archive of it); config: its TOML file, where it is not raw's talk.toml."""
+    """raw: the folder (or an archive of it), by default that of config; config: its TOML file, by default talk.toml."""
 
-    raw: Path
+    raw: Path | None = None
     config: Path | None = None
 
 
@@ -105,6 +52,7 @@ class Folder:
     """The recordings of one talk.toml."""
 
     root: Path
+    path: Path  # of the TOML file
     config: FolderConfig
     topology: Topology
     templates: Mapping[str, Floats]
@@ -116,25 +64,30 @@ class Folder:
     @classmethod
     def open(cls, options: Options, scratch: Path) -> Folder:
         """Raises TalkError for whatever of the TOML file or the folder does not fit."""
-        path = options.config
-        if path is None:
-            wanted = f"a {CONFIG} (`talk preprocess folder --init` writes one)"
-            path = locate(options.raw, scratch, lambda folder: (folder / CONFIG).is_file(), wanted) / CONFIG
-        root = path.parent if options.config is None else options.raw
+        root, path = _find(options, scratch)
         config = configs.from_dict(FolderConfig, configs.read_toml(path), str(path))
         templates = {s.name: _template(root, s, config) for s in config.subjects}
         topology = _topology(root, config, templates)
-        kinds: dict[Kind, tuple[str, ...]] = {
-            "audio": (),
-            "motion": tuple(READERS),
-            "text": TEXT_SUFFIXES,
-            "phones": PHONE_SUFFIXES,
-        }
-        files = {kind: dict(_files(root, getattr(config, kind), suffixes)) for kind, suffixes in kinds.items()}
+        files = {kind: dict(_files(root, kind, config)) for kind in KINDS}
         clips, notes = _pairs(config, files)
-        if not len(topology.faces):
-            notes.append("no triangles are known, so that no film can be drawn: `faces` names a mesh that has them")
-        return cls(root, config, topology, templates, files, tuple(clips), tuple(notes))
+        found = cls(root, path, config, topology, templates, files, tuple(clips), ())
+        return replace(found, notes=(*notes, *found.advice()))
+
+    def advice(self) -> Iterator[str]:
+        """What the person should look at, one sentence each."""
+        patterns = [*self.config.split.test, *self.config.split.val, *self.config.split.train]
+        unused = [p for p in patterns if not any(fnmatchcase(clip, p) for clip in self.clips)]
+        if unused:
+            yield f"no clip matches {some(unused)} of [split] in {self.path.name}"
+        left = [clip for clip in self.clips if self.split(clip) is None]
+        if left:
+            yield f"{counted(len(left), 'clip')} matching nothing in [split], left out: {some(left)}"
+        if not len(self.topology.faces):
+            yield "no triangles are known, so that no film can be drawn: `faces` names a mesh that has them"
+        for name, template in self.templates.items():
+            height = float(np.ptp(template[:, 1]))
+            if self.config.unit != "own" and not HEAD[0] < height < HEAD[1]:
+                yield f"the head of {name} is {height:.3g} m high: is `unit` right?"
 
     @property
     def info(self) -> CorpusInfo:
@@ -152,10 +105,16 @@ class Folder:
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        files: dict[str, int] = {}
+        paths = [self.path, *(self.root / subject.template for subject in self.config.subjects)]
+        files = {path.name: path for path in paths}
         for clip in self.clips:
-            files |= self._told(clip)["files"]
-        return {"raw": str(self.root), "files": files, "config": configs.to_dict(self.config)}
+            files |= self._files_of(clip)
+        sizes = {name: stamp(path)[0] for name, path in files.items()}
+        return {"raw": str(self.root), "files": sizes, "config": configs.to_dict(self.config)}
+
+    def _files_of(self, clip: str) -> dict[str, Path]:
+        paths = [paths[clip] for paths in self.files.values() if clip in paths]
+        return {path.relative_to(self.root).as_posix(): path for path in paths}
 
     def subject(self, clip: str) -> str:
         """The subject whose name the clip's begins with; the longest, where one name begins another."""
@@ -172,69 +131,52 @@ class Folder:
     def recipes(self) -> list[Recipe]:
         found = []
         for clip in self.clips:
-            split, text = self.split(clip), self.files["text"].get(clip)
-            if split is not None:
-                said = read_text(text) if text else ""
-                found.append(Recipe(clip, self.subject(clip), split, self.subject(clip), said, self._told(clip)))
+            if split := self.split(clip):
+                text, wrong = self._said(clip)
+                data = self._told(clip) | ({"wrong": wrong} if wrong else {})
+                found.append(Recipe(clip, self.subject(clip), split, self.subject(clip), text, data))
         return found
 
+    def _said(self, clip: str) -> tuple[str, str]:
+        """A clip's transcript, "" where there is none, and what is wrong with it."""
+        path = self.files["text"].get(clip)
+        try:
+            return (read_text(path) if path else ""), ""
+        except TalkError as error:
+            return "", str(error)
+
     def _told(self, clip: str) -> dict[str, Any]:
-        """What decides how the clip comes out: the TOML file's word on motion, and the files with their sizes."""
+        """What decides how the clip comes out: the TOML file's word on motion, and the files by size and time."""
         config = self.config
-        paths = [paths[clip] for paths in self.files.values() if clip in paths]
-        files = {path.relative_to(self.root).as_posix(): _size(path) for path in paths}
-        return {"fps": config.fps, "unit": config.unit, "up": config.up, "forward": config.forward, "files": files}
+        files = {name: stamp(path) for name, path in self._files_of(clip).items()}
+        told = {key: getattr(config, key) for key in ("fps", "unit", "up", "forward", "phone_tier")}
+        return {**told, "files": files}
 
     def make(self, recipe: Recipe) -> RawClip:
         config, clip = self.config, recipe.name
+        if wrong := recipe.data.get("wrong"):
+            raise TalkError(wrong)
         audio = load_audio(self.files["audio"][clip])
         motion = open_motion(self.files["motion"][clip], self.topology.vertices, config.fps)
         if motion.fps is not None and abs(motion.fps - config.fps) > 1e-3 * config.fps:
             name = self.files["motion"][clip].name
-            raise TalkError(f"{name} has {motion.fps:g} frames a second and {CONFIG} says {config.fps:g}: mend one")
-        vertices = _placed(motion.vertices, config)
+            raise TalkError(
+                f"{name} has {motion.fps:g} frames a second and {self.path.name} says {config.fps:g}: mend one"
+            )
+        vertices = placed(motion.vertices, config)
         path = self.files["phones"].get(clip)
-        phones = tidy(read_phones(path), audio.seconds) if path else []
+        phones = tidy(read_phones(path, config.phone_tier), audio.seconds) if path else []
         return recorded(audio, vertices, config.fps, recipe.subject, self.templates, phones)
-
-
-def write_example(folder: Path) -> Path:
-    """Writes the commented example into a folder.
-
-    Raises:
-        TalkError: there is a talk.toml already, or the folder cannot be written.
-    """
-    path = folder / CONFIG
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(EXAMPLE.read_text(encoding="utf-8"))
-    except FileExistsError as error:
-        raise TalkError(f"'{path}' exists already: edit it, or remove it to get the example") from error
-    except OSError as error:
-        raise TalkError(f"cannot write '{path}': {error.strerror or error}") from error
-    return path
-
-
-def _placed(vertices: NDArray[Any], config: FolderConfig) -> Floats:
-    """(T, V, 3) or (V, 3) with y up, the head looking along +z, in metres or the own unit."""
-    up, forward = _direction(config.up), _direction(config.forward)
-    turn = np.stack([np.cross(up, forward), up, forward])  # rows: what becomes x, y and z
-    return np.asarray(vertices @ (turn.T * UNITS.get(config.unit, 1.0)), np.float32)
-
-
-def _direction(axis: Axis) -> NDArray[np.float64]:
-    return np.where([letter == axis[1] for letter in "xyz"], -1.0 if axis[0] == "-" else 1.0, 0.0)
 
 
 def _template(root: Path, subject: Subject, config: FolderConfig) -> Floats:
     path = _existing(root, subject.template, f"the template of {subject.name}")
     if path.suffix.lower() != ".npy":
-        return _placed(load_mesh(path).vertices, config)
+        return placed(load_mesh(path).vertices, config)
     array = map_npy(path)
     if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind != "f" or not np.isfinite(array).all():
         raise TalkError(f"'{path}' holds {array.dtype} {array.shape}, not a template: (V, 3) of finite numbers")
-    return _placed(array, config)
+    return placed(array, config)
 
 
 def _topology(root: Path, config: FolderConfig, templates: Mapping[str, Floats]) -> Topology:
@@ -267,16 +209,42 @@ def _existing(root: Path, name: str, what: str) -> Path:
     return path
 
 
-def _files(root: Path, name: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
-    """(clip, path) of the files in a folder that have one of the suffixes, or any; folders of frames count as one."""
-    folder = inside(root, name)
+def _find(options: Options, scratch: Path) -> tuple[Path, Path]:
+    """The folder of the recordings, and the TOML file that tells of them."""
+    raw = options.raw or (options.config.parent if options.config else Path())
+    if options.config is None:
+        wanted = f"a {CONFIG} (`talk preprocess folder --init` writes one)"
+        root = locate(raw, scratch, _has_config, _has_config, wanted).root
+        return root, root / CONFIG
+    motion = configs.from_dict(FolderConfig, configs.read_toml(options.config), str(options.config)).motion
+
+    def holds(folder: Path) -> bool:
+        return (folder / motion).is_dir()
+
+    return locate(raw, scratch, holds, holds, f"the folder '{motion}'").root, options.config
+
+
+def _has_config(folder: Path) -> bool:
+    return (folder / CONFIG).is_file()
+
+
+def _files(root: Path, kind: Kind, config: FolderConfig) -> Iterator[tuple[str, Path]]:
+    """(clip, path) of the files of a kind; folders of frames count as one."""
+    folder = inside(root, getattr(config, kind))
     if not folder.is_dir():
         return
-    for path in (inside(root, entry.relative_to(root)) for entry in sorted(folder.iterdir())):
-        if path.name.startswith(".") or (path.is_dir() and suffixes != tuple(READERS)):
+    seen: dict[str, Path] = {}
+    suffixes = (".txt",) if kind == "text" and config.text == config.phones else KINDS[kind]
+    for entry in sorted(folder.iterdir()):
+        path = inside(root, entry.relative_to(root))
+        suffix = FOLDER if path.is_dir() else path.suffix.lower()
+        if path.name.startswith(".") or suffix not in suffixes:
             continue
-        if path.is_dir() or not suffixes or path.suffix.lower() in suffixes:
-            yield (path.name if path.is_dir() else path.stem.removesuffix(".phones")), path
+        clip = path.name if path.is_dir() else path.stem.removesuffix(".phones")
+        if clip in seen:
+            raise TalkError(f"'{folder}' has two files of the clip {clip}, {seen[clip].name} and {path.name}: keep one")
+        seen[clip] = path
+        yield clip, path
 
 
 def _pairs(config: FolderConfig, files: Mapping[Kind, Mapping[str, Path]]) -> tuple[list[str], list[str]]:
@@ -301,8 +269,3 @@ def _pairs(config: FolderConfig, files: Mapping[Kind, Mapping[str, Path]]) -> tu
         "no subject whose name they begin with": strangers,
     }
     return clips, [f"{counted(len(these), 'clip')} with {what}: {some(these)}" for what, these in told.items() if these]
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file, or of all in a folder of frames."""
-    return sum(frame.stat().st_size for frame in path.iterdir()) if path.is_dir() else path.stat().st_size

@@ -1,13 +1,14 @@
-"""What all recordings share: official splits, regions and triangles from other files, and whether a clip can be true.
+"""What all recordings share: regions and triangles from other files, provenance, and whether a clip can be true.
 
 Shape letters: T frames, V vertices, F triangles.
 """
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,14 +16,16 @@ import numpy as np
 
 from talkcli.audio import resample
 from talkcli.clip import Audio, CorpusInfo, Floats, Ints, Phone, Topology
-from talkcli.console import counted, some
-from talkcli.datasets.base import RawClip, Recipe, Split
-from talkcli.datasets.regions import LISTS, MASKS, find_regions, first
+from talkcli.datasets.base import RawClip, Recipe
+from talkcli.datasets.official import Facts, Inventory
+from talkcli.datasets.places import Places
+from talkcli.datasets.regions import REGION_FILES, first, read_regions, region_files
 from talkcli.errors import TalkError
 from talkcli.files.meshes import triangles
 from talkcli.files.pickles import load_pickle
 from talkcli.prepared import RATE
 
+HEAD = (0.08, 0.8)  # metres: the height of anything from a face mask to a bust
 OTHERS = 0.5  # a clip this much nearer to another subject's template is that subject's
 LASTING = 1.5  # sound and motion that differ by this factor are not of one clip, or the frame rate is another
 
@@ -40,148 +43,15 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Part:
-    """One line of an official split: these sentences of these subjects, whose order is that of the style one-hot."""
-
-    split: Split
-    subjects: tuple[str, ...]
-    sentences: range
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A recorded sentence of a subject, and the split that it belongs to."""
-
-    subject: str
-    sentence: str
-    split: Split
-
-    @property
-    def name(self) -> str:
-        return f"{self.subject}_{self.sentence}"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a published data set: rates, unit, splits, and what its files are called.
-
-    sentence is how the number of a sentence is written ("sentence{:02d}"); absent are sequences that the release
-    itself lacks; meshes are names under which a mesh with the triangles is handed round.
-    """
-
-    name: str
-    topology: str
-    file_fps: float
-    fps: float
-    parts: tuple[Part, ...]
-    sentence: str
-    meshes: tuple[str, ...]
-    absent: tuple[str, ...] = ()
-    unit: str = "m"
-    metres: float = 1.0
-
-    @property
-    def every(self) -> int:
-        """Of so many frames one is kept: the first, none averaged."""
-        return round(self.file_fps / self.fps)
-
-    def at(self, file_fps: float | None) -> Facts:
-        """The same of files with another frame rate.
-
-        Raises:
-            TalkError: it is no multiple of what the data is prepared at.
-        """
-        if file_fps is not None and (file_fps < self.fps or file_fps % self.fps):
-            raise TalkError(f"--file-fps {file_fps:g} is no multiple of {self.fps:g}, the rate of {self.name}")
-        return replace(self, file_fps=file_fps or self.file_fps)
-
-    @property
-    def sequences(self) -> list[Sentence]:
-        """All that the official splits name, in their order."""
-        return [
-            Sentence(subject, self.sentence.format(number), part.split)
-            for part in self.parts
-            for subject in part.subjects
-            for number in part.sentences
-        ]
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """Which sequences of an official split are there: those with sound and motion, and what to tell of the rest."""
-
-    sequences: tuple[Sentence, ...]
-    notes: tuple[str, ...]
-    missing: tuple[str, ...]
-
-    @classmethod
-    def of(cls, facts: Facts, motion: Iterable[str], sound: Iterable[str], known: Iterable[str]) -> Inventory:
-        """motion and sound are the names of sequences that have such files, known the subjects that have a template.
-
-        Raises:
-            TalkError: no official sequence has both.
-        """
-        moving, sounding, subjects = set(motion), set(sound), set(known)
-        official = facts.sequences
-        names = {sequence.name for sequence in official}
-        found = tuple(s for s in official if s.name in moving and s.name in sounding and s.subject in subjects)
-        if not found:
-            raise TalkError(_nothing(facts, moving, sounding, names))
-        notes = [_counts(facts, found)]
-        lacking = [s for s in official if s.name not in moving or s.name not in sounding]
-        released = [s.name for s in lacking if s.name in facts.absent]
-        if released:
-            notes.append(f"the release itself lacks {some(released)}")
-        for what, these in _missing([s.name for s in lacking if s.name not in facts.absent], moving, sounding):
-            notes.append(f"{counted(len(these), 'official clip')} with {what}: {some(these)}")
-        orphans = sorted({s.subject for s in official if s.name in moving} - subjects)
-        if orphans:
-            notes.append(f"templates.pkl has no template of {some(orphans)}: their clips are left out")
-        others = sorted((moving | sounding) - names)
-        if others:
-            notes.append(f"{counted(len(others), 'clip')} in no official split, left out: {some(others)}")
-        return cls(found, tuple(notes), tuple(s.name for s in official if s not in set(found)))
-
-
-def _missing(names: Sequence[str], motion: set[str], sound: set[str]) -> Iterable[tuple[str, list[str]]]:
-    kinds = {
-        "sound and no motion": [n for n in names if n in sound and n not in motion],
-        "motion and no sound": [n for n in names if n in motion and n not in sound],
-        "neither sound nor motion": [n for n in names if n not in motion and n not in sound],
-    }
-    return ((kind, these) for kind, these in kinds.items() if these)
-
-
-def _counts(facts: Facts, found: Sequence[Sentence]) -> str:
-    splits = {part.split: sum(s.split == part.split for s in found) for part in facts.parts}
-    clips = ", ".join(f"{count} {split}" for split, count in splits.items())
-    return f"{facts.name}: {clips} clips of {counted(len({s.subject for s in found}), 'subject')}"
-
-
-def _nothing(facts: Facts, motion: set[str], sound: set[str], official: set[str]) -> str:
-    if motion & official and sound & official:
-        return (
-            f"no clip of {facts.name} has both motion and sound by the same name: motion is called "
-            f"'{min(motion & official)}' and sound '{min(sound & official)}'; rename one kind after the other"
-        )
-    if motion and sound:
-        return (
-            f"no clip is called as {facts.name} calls them: there is '{min(motion)}' where "
-            f"'{facts.sequences[0].name}' is meant; for recordings of your own use `talk preprocess folder`"
-        )
-    lacking = "motion" if sound else "sound" if motion else "motion and no sound"
-    return f"there is no {lacking} of {facts.name} here: is the download complete?"
-
-
-@dataclass(frozen=True)
 class Recording(ABC):
     """What both layouts of a published data set tell of themselves."""
 
     facts: Facts
-    root: Path
+    places: Places
     templates: Mapping[str, Floats]
     shape: Shape
     inventory: Inventory
+    shared: Mapping[str, Path]  # files of more than one clip, by what they are called in the provenance
     layout: ClassVar[str]
     tolerance: ClassVar[float] = 0.0
 
@@ -195,56 +65,75 @@ class Recording(ABC):
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        files: dict[str, int] = {}
+        """The files with their sizes in bytes: those of several clips, those of each, and archives they came in."""
+        files = {**self.shared, **self.shape.files, **{path.name: path for path in self.places.archives}}
         for sequence in self.inventory.sequences:
-            files |= self.told(sequence.name)["files"]
-        missing = list(self.inventory.missing)
-        return {"layout": self.layout, "raw": str(self.root), "files": files, "missing": missing}
+            files |= self.files(sequence.name)
+        sizes = {name: stamp(path)[0] for name, path in files.items()}
+        told = {"layout": self.layout, "raw": str(self.places.raw), "missing": list(self.inventory.missing)}
+        return {**told, "files": sizes}
 
     @property
     def notes(self) -> Sequence[str]:
         return [*self.inventory.notes, *self.shape.notes]
 
     def recipes(self) -> list[Recipe]:
-        return [Recipe(s.name, s.subject, s.split, s.subject, "", self.told(s.name)) for s in self.inventory.sequences]
+        return [Recipe(s.name, s.subject, s.split, s.subject, "", self._told(s.name)) for s in self.inventory.sequences]
+
+    def _told(self, name: str) -> dict[str, Any]:
+        """What decides how a clip comes out: its files, by size and time, and what of them is kept."""
+        return {"files": {file: stamp(path) for file, path in self.files(name).items()}, **self.kept(name)}
 
     @abstractmethod
-    def told(self, name: str) -> dict[str, Any]:
-        """What decides how a clip comes out: its files with their sizes in bytes, and what of them is kept."""
+    def files(self, name: str) -> Mapping[str, Path]:
+        """A clip's files, or folders of frames, by what they are called in the provenance."""
+
+    @abstractmethod
+    def kept(self, name: str) -> Mapping[str, Any]:
+        """What of a clip's files is kept, and how: plain values."""
 
     @abstractmethod
     def make(self, recipe: Recipe) -> RawClip: ...
 
 
+def stamp(path: Path) -> list[int]:
+    """Bytes of a file and when it was last changed, in ns; of a folder of frames, their sum and the latest."""
+    stats = [entry.stat() for entry in os.scandir(path)] if path.is_dir() else [path.stat()]
+    return [sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)]
+
+
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """The topology of a data set as far as its files tell, and what they do not tell."""
+    """The topology of a data set as far as its files tell, what they do not tell, and which files those were."""
 
     topology: Topology
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
-def shape(facts: Facts, vertices: int, root: Path, options: Options, faces: Ints | None = None) -> Shape:
+def shape(facts: Facts, vertices: int, places: Places, options: Options, faces: Ints | None = None) -> Shape:
     """Triangles, where not known, from options.faces or a mesh in the folders; regions from lists there."""
-    notes = []
-    places = [root, root / "templates", root / "regions"]
+    notes, files = [], {}
+    folders = [folder / sub for folder in places.folders for sub in ("", "templates", "regions")]
     if faces is None or options.faces:
-        mesh = options.faces or first(places, facts.meshes)
+        mesh = options.faces or first(folders, facts.meshes)
         faces = triangles(mesh, vertices) if mesh else np.zeros((0, 3), np.int32)
+        files = {mesh.name: mesh} if mesh else {}
     if not len(faces):
         notes.append(
             "no file tells the triangles: data is prepared without, which serves training and .npz but draws no film; "
             f"--faces FILE gives them, a .ply or .obj of this topology such as {facts.meshes[0]}"
         )
-    regions = find_regions([options.regions] if options.regions else places, vertices)
-    if options.regions and not regions:
-        raise TalkError(f"'{options.regions}' holds none of {', '.join(f'{name}.txt' for name in LISTS)} and {MASKS}")
-    if "lips" not in regions:
+    lists = region_files([options.regions] if options.regions else folders)
+    if options.regions and not lists:
+        raise TalkError(f"'{options.regions}' holds none of {', '.join(REGION_FILES)}: name the folder that does")
+    if not lists:
         notes.append(
             "no file tells which vertices are lips, which losses and metrics of lips need: --regions DIR names a "
-            f"folder with lve.txt and fdd.txt, or with {MASKS}"
+            f"folder with {', '.join(REGION_FILES)}"
         )
-    return Shape(Topology(facts.topology, vertices, faces, regions), tuple(notes))
+    topology = Topology(facts.topology, vertices, faces, read_regions(lists, vertices))
+    return Shape(topology, tuple(notes), {**files, **lists})
 
 
 def read_templates(path: Path) -> dict[str, Floats]:
@@ -287,7 +176,7 @@ def recorded(
     if not 1 / LASTING < seconds / audio.seconds < LASTING:
         raise TalkError(
             f"its sound lasts {audio.seconds:.2f} s and its motion {seconds:.2f} s ({len(vertices)} frames at "
-            f"{fps:g} fps): the two are not of one clip, or the frame rate is another"
+            f"{fps:g} fps): the two are not of one clip, or the frame rate is another (--file-fps, or talk.toml)"
         )
     _check_subject(vertices, subject, templates)
     return RawClip(

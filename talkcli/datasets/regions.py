@@ -5,7 +5,7 @@ Shape letters: V vertices, F triangles, L region vertices.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,26 +18,28 @@ from talkcli.files.pickles import load_pickle
 
 MASKS = "FLAME_masks.pkl"
 LISTS = ("lve", "fdd")  # regions/lve.txt and regions/fdd.txt of the public evaluators
+REGION_FILES = (*(f"{name}.txt" for name in LISTS), MASKS)
 UPPER_FACE = ("forehead", "eye_region")  # of FLAME_masks.pkl; DiffSpeaker's region for FDD
 
 
-def find_regions(folders: Sequence[Path], vertices: int) -> dict[str, Ints]:
+def region_files(folders: Sequence[Path]) -> dict[str, Path]:
+    """The files of regions that are in the folders, by their names."""
+    found = {name: first(folders, [name]) for name in REGION_FILES}
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def read_regions(files: Mapping[str, Path], vertices: int) -> dict[str, Ints]:
     """Regions of FLAME_masks.pkl, lve.txt and fdd.txt; the masks decide what `lips` and `upper_face` are.
 
     Raises:
         TalkError: a file is broken, or names vertices beyond these.
     """
-    found: dict[str, Ints] = {}
-    for name in LISTS:
-        path = first(folders, [f"{name}.txt"])
-        if path:
-            found[name] = read_indices(path, vertices)
-    listed = dict(zip(("lips", "upper_face"), (found.get(name) for name in LISTS), strict=True))
-    regions = {name: np.unique(indices) for name, indices in (found | listed).items() if indices is not None}
+    found = {name: read_indices(files[f"{name}.txt"], vertices) for name in LISTS if f"{name}.txt" in files}
+    named = {name: found[of] for name, of in (("lips", "lve"), ("upper_face", "fdd")) if of in found}
+    regions = {name: np.unique(indices) for name, indices in (found | named).items()}
     reading = found.get("lve")
-    masks = first(folders, [MASKS])
-    if masks:
-        flame = read_masks(masks, vertices)
+    if MASKS in files:
+        flame = read_masks(files[MASKS], vertices)
         regions |= {name: np.unique(indices) for name, indices in flame.items()}
         reading = flame.get("lips", reading)
         if upper := [flame[name] for name in UPPER_FACE if name in flame]:
@@ -76,7 +78,6 @@ def _checked(indices: NDArray[np.generic], where: str, vertices: int) -> Ints:
     if numbers.ndim != 1 or not numbers.size or numbers.dtype.kind not in "iu":
         raise TalkError(f"'{where}' is no list of vertex numbers")
     if int(numbers.min()) < 0 or int(numbers.max()) >= vertices:
-        raise TalkError(
-            f"'{where}' names vertex {int(numbers.max())} and the data has {vertices}: it is of another topology"
-        )
+        odd = int(numbers.min()) if int(numbers.min()) < 0 else int(numbers.max())
+        raise TalkError(f"'{where}' names vertex {odd} and the data has {vertices}: it is of another topology")
     return numbers.astype(np.int32)

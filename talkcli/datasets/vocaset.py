@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from talkcli.clip import Audio, Floats
 from talkcli.datasets import processed
 from talkcli.datasets.base import RawClip, Recipe, Source
-from talkcli.datasets.places import locate
-from talkcli.datasets.recorded import Facts, Inventory, Options, Part, Recording, read_templates, recorded, shape
+from talkcli.datasets.official import Facts, Inventory, Part
+from talkcli.datasets.places import Places, locate
+from talkcli.datasets.recorded import Options, Recording, read_templates, recorded, shape
 from talkcli.errors import TalkError
 from talkcli.files.arrays import map_npy
-from talkcli.files.paths import inside
 from talkcli.files.pickles import load_pickle
 from talkcli.phones import words
 from talkcli.prepared import check_name
@@ -30,6 +30,7 @@ from talkcli.prepared import check_name
 __all__ = ["FACTS", "Options", "Vocaset"]
 
 MOTION, SOUND, TEMPLATES, INDEX = "data_verts.npy", "raw_audio_fixed.pkl", "templates.pkl", "subj_seq_to_idx.pkl"
+RATES = 1e6  # samples a second that nothing records
 FILES = (MOTION, SOUND, TEMPLATES, INDEX)
 
 FACTS = Facts(
@@ -62,12 +63,21 @@ class Vocaset:
     def open(cls, options: Options, scratch: Path) -> Source:
         """Raises TalkError where there is neither layout, or half of one."""
         wanted = f"{', '.join(FILES)} (or {processed.WANTED})"
-        root = locate(options.raw, scratch, lambda folder: is_raw(folder) or processed.holds(folder), wanted)
-        return Raw.open(root, options, scratch) if is_raw(root) else processed.Processed.open(FACTS, root, options)
+        places = locate(options.raw, scratch, _holds, _complete, wanted)
+        raw = any(is_raw(folder) for folder in places.folders)
+        return Raw.open(places, options, scratch) if raw else processed.Processed.open(FACTS, places, options)
 
 
 def is_raw(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (MOTION, SOUND, INDEX))
+
+
+def _holds(folder: Path) -> bool:
+    return is_raw(folder) or processed.holds(folder)
+
+
+def _complete(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in FILES) or processed.complete(folder)
 
 
 @dataclass(frozen=True)
@@ -88,19 +98,18 @@ class Raw(Recording):
     layout: ClassVar[str] = "raw"
 
     @classmethod
-    def open(cls, root: Path, options: Options, scratch: Path) -> Raw:
-        missing = [name for name in FILES if not (root / name).is_file()]
+    def open(cls, places: Places, options: Options, scratch: Path) -> Raw:
+        files = {name: path for name in FILES if (path := places.file(name)) is not None}
+        missing = [name for name in FILES if name not in files]
         if missing:
-            raise TalkError(
-                f"'{root}' lacks {', '.join(missing)}: it is part of the download; put all {len(FILES)} there"
-            )
-        files = {name: inside(root, name) for name in FILES}
+            lacks = f"'{places.raw}' lacks {', '.join(missing)}"
+            raise TalkError(f"{lacks}: it is part of the download; put all {len(FILES)} files there")
         templates = read_templates(files[TEMPLATES])
         motion = map_npy(files[MOTION])
         vertices = len(next(iter(templates.values())))
         if motion.ndim != 3 or motion.shape[1:] != (vertices, 3):
             raise TalkError(
-                f"'{root / MOTION}' holds {motion.shape} and {TEMPLATES} has {vertices} vertices: "
+                f"'{files[MOTION]}' holds {motion.shape} and {TEMPLATES} has {vertices} vertices: "
                 "the files are of different downloads"
             )
         index = read_index(files[INDEX], len(motion))
@@ -108,18 +117,18 @@ class Raw(Recording):
         facts = FACTS.at(options.file_fps)
         inventory = Inventory.of(facts, index, sounds, templates)
         kept = {s.name: index[s.name][:: facts.every] for s in inventory.sequences}
-        found = shape(facts, vertices, root, options)
-        return cls(facts, root, templates, found, inventory, kept, sounds)
+        about = shape(facts, vertices, places, options)
+        return cls(facts, places, templates, about, inventory, files, kept, sounds)
 
-    def told(self, name: str) -> dict[str, Any]:
+    def files(self, name: str) -> Mapping[str, Path]:
+        return self.shared
+
+    def kept(self, name: str) -> Mapping[str, Any]:
         sound = self.sounds[name]
-        return {"rows": self.rows[name].tolist(), "samples": sound.samples, "rate": sound.rate, "files": self._files()}
-
-    def _files(self) -> dict[str, int]:
-        return {name: (self.root / name).stat().st_size for name in FILES}
+        return {"rows": self.rows[name].tolist(), "samples": sound.samples, "rate": sound.rate}
 
     def make(self, recipe: Recipe) -> RawClip:
-        motion = map_npy(self.root / MOTION)  # mapped anew for each clip, so that no more of it stays in memory
+        motion = map_npy(self.shared[MOTION])  # mapped anew for each clip, so that no more of it stays in memory
         vertices = gather(motion, self.rows[recipe.name])
         sound = self.sounds[recipe.name]
         samples = map_npy(sound.file).astype(np.float32) / np.float32(32768)
@@ -146,9 +155,8 @@ def read_index(path: Path, frames: int) -> dict[str, NDArray[np.int64]]:
             raise TalkError(f"'{path}': {name} is no map from frames to rows: download it again")
         order = np.array([rows[frame] for frame in sorted(rows)], np.int64)
         if len(order) and not 0 <= order.min() <= order.max() < frames:
-            raise TalkError(
-                f"'{path}' points to row {order.max()} and {MOTION} has {frames}: they are of different downloads"
-            )
+            odd = order.min() if order.min() < 0 else order.max()
+            raise TalkError(f"'{path}' points to row {odd} and {MOTION} has {frames}: they are of different downloads")
         if len(order):
             found[name] = order
     return found
@@ -160,9 +168,9 @@ def deal_sounds(path: Path, folder: Path) -> dict[str, Sound]:
     found = {}
     for name, entry in _sequences(load_pickle(path, _Dealer(folder)), path):
         samples, rate = (entry.get("audio"), entry.get("sample_rate")) if isinstance(entry, dict) else (None, None)
-        if not isinstance(samples, np.memmap) or not isinstance(rate, Integral) or rate <= 0:
+        if not isinstance(samples, np.memmap) or not isinstance(rate, Real) or not 0 < float(rate) < RATES:
             raise TalkError(f"'{path}': {name} has no int16 'audio' with a 'sample_rate': download it again")
-        found[name] = Sound(Path(str(samples.filename)), len(samples), int(rate))
+        found[name] = Sound(Path(str(samples.filename)), len(samples), round(float(rate)))
     return found
 
 

@@ -106,7 +106,7 @@ BROKEN_CLIPS: dict[str, tuple[Spoil, str]] = {
     "a frame is missing": (lambda raw: (raw / CLIP / "frame_004.vl").unlink(), r"frame 4 is missing \(1 of 12\)"),
     "a frame is cut off": (
         lambda raw: (raw / CLIP / "frame_004.vl").write_bytes(b"\x0c\0\0\0"),
-        "has 4 bytes where 12",
+        r"frames have different bytes",
     ),
     "a frame is another's": (
         lambda raw: save_frames(raw / CLIP, np.zeros((12, VERTICES + 1, 3), np.float32)),
@@ -131,7 +131,7 @@ def test_scans_of_two_topologies_are_told(tmp_path: Path) -> None:
     make_biwi(tmp_path / "raw")
     lines = (tmp_path / "raw" / "rigid_scans" / "F1.obj").read_text(encoding="utf-8").splitlines()
     (tmp_path / "raw" / "rigid_scans" / "F1.obj").write_text("\n".join(lines[:-1]), encoding="utf-8")
-    with pytest.raises(TalkError, match=r"F2\.obj has other triangles than F1\.obj"):
+    with pytest.raises(TalkError, match=r"F2\.obj' has other triangles than F1\.obj"):
         prepared(tmp_path)
 
 
@@ -152,3 +152,23 @@ def test_half_a_download_is_told(tmp_path: Path) -> None:
     save_scan(save_scan_only / "F2.obj", np.eye(3, dtype=np.float32).repeat(4, 0))
     with pytest.raises(TalkError, match="lacks faces/"):
         prepared(tmp_path)
+
+
+def test_another_frame_rate_of_the_files_makes_clips_anew(tmp_path: Path) -> None:
+    make_biwi(tmp_path / "raw")
+    assert [entry.frames for entry in prepared(tmp_path).clips] == [12] * 5
+    with pytest.raises(TalkError, match=r"5 of 5 clips failed.*its motion 0\.24 s"):
+        prepared(tmp_path, file_fps=50)
+
+
+def test_frames_that_are_missing_at_the_start_are_told(tmp_path: Path) -> None:
+    make_biwi(tmp_path / "raw")
+    (tmp_path / "raw" / CLIP / "frame_001.vl").unlink()
+    with pytest.raises(TalkError, match=r"frame 1 is missing \(1 of 12\)"):
+        prepared(tmp_path)
+
+
+def test_what_is_no_sound_beside_the_sound_is_left_alone(tmp_path: Path) -> None:
+    make_biwi(tmp_path / "raw")
+    (tmp_path / "raw" / "audio" / "F2_e01.lab").write_text("bah", encoding="utf-8")
+    assert len(prepared(tmp_path).clips) == 5

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from talkcli import config as configs
-from talkcli.datasets.folder import EXAMPLE, FolderConfig, Options, write_example
+from talkcli.datasets.folder import Options
+from talkcli.datasets.folder_config import EXAMPLE, FolderConfig, write_example
 from talkcli.errors import TalkError
 from talkcli.prepared import Corpus
 from talkcli.preprocess import preprocess
@@ -206,3 +207,51 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "raw" / "motion" / "ann_1.npy").symlink_to(tmp_path / "secret.npy")
     with pytest.raises(TalkError, match="leads out of"):
         prepared(tmp_path)
+
+
+def test_clips_that_no_pattern_matches_and_patterns_that_match_nothing_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(tmp_path / "raw", TOML.replace('val = ["*_2"]', 'val = ["vall*"]\ntrain = ["ann_*"]'))
+    assert [entry.name for entry in prepared(tmp_path).clips] == ["ann_1", "ann_2", "ben_3"]
+    said = capsys.readouterr().err
+    assert "no clip matches vall*" in said
+    assert "1 clip matching nothing in [split], left out: ben_1" in said
+
+
+def test_a_bad_transcript_fails_its_own_clip_alone(tmp_path: Path) -> None:
+    make_folder(tmp_path / "raw")
+    (tmp_path / "raw" / "text" / "ann_1.txt").write_bytes(b"\x00\x01\x02")
+    with pytest.raises(TalkError, match=r"1 of 4 clips failed, the first \('ann_1'\) with: .*ann_1\.txt"):
+        prepared(tmp_path)
+
+
+def test_two_files_of_one_clip_are_told(tmp_path: Path) -> None:
+    make_folder(tmp_path / "raw")
+    np.savez(tmp_path / "raw" / "motion" / "ann_1.npz", vertices=make_motion(make_template("ann"), 12))
+    with pytest.raises(TalkError, match=r"two files of the clip ann_1, ann_1\.npy and ann_1\.npz: keep one"):
+        prepared(tmp_path)
+
+
+def test_phones_may_be_edited(tmp_path: Path) -> None:
+    make_folder(tmp_path / "raw")
+    prepared(tmp_path)
+    path = tmp_path / "raw" / "phones" / "ann_1.tsv"
+    path.write_text(path.read_text(encoding="utf-8").replace("B", "M"), encoding="utf-8")
+    corpus = prepared(tmp_path)
+    assert [phone.name for phone in corpus.phones(corpus.clips[0])] == ["SIL", "M", "AA", "SIL"]
+
+
+def test_a_toml_file_elsewhere_tells_of_the_folder_that_is_named(tmp_path: Path) -> None:
+    make_folder(tmp_path / "raw")
+    (tmp_path / "raw" / "talk.toml").rename(tmp_path / "mine.toml")
+    options = Options(raw=tmp_path / "raw", config=tmp_path / "mine.toml")
+    assert len(preprocess("folder", tmp_path / "data", options).clips) == 4
+    (tmp_path / "mine.toml").rename(tmp_path / "raw" / "mine.toml")
+    assert len(preprocess("folder", tmp_path / "again", Options(config=tmp_path / "raw" / "mine.toml")).clips) == 4
+
+
+def test_a_head_of_an_unlikely_size_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_folder(tmp_path / "raw", f'unit = "mm"\n{TOML}')
+    prepared(tmp_path)
+    assert "the head of ann is 0.00025 m high: is `unit` right?" in capsys.readouterr().err

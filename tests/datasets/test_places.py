@@ -29,7 +29,7 @@ def make_zip(path: Path, name: str) -> Path:
 def test_the_named_folder_comes_first(tmp_path: Path) -> None:
     (tmp_path / "treasure").touch()
     make_zip(tmp_path / "other.zip", "treasure")
-    assert locate(tmp_path, tmp_path / "scratch", holds, "treasure") == tmp_path
+    assert locate(tmp_path, tmp_path / "scratch", holds, holds, "treasure").root == tmp_path
 
 
 @pytest.mark.parametrize("name", ["treasure", "inner/treasure"])
@@ -38,7 +38,7 @@ def test_an_archive_is_looked_into_and_one_in_the_folder_too(name: str, tmp_path
     raw.mkdir()
     packed = make_zip(raw / "data.zip", name)
     for named in (packed, raw):
-        found = locate(named, scratch, holds, "treasure")
+        found = locate(named, scratch, holds, holds, "treasure").root
         assert found.is_relative_to(scratch)
         assert (found / "treasure").read_text() == "gold"
 
@@ -69,7 +69,7 @@ def make_inner(raw: Path) -> None:
 def test_a_place_that_holds_nothing_is_told(make: Callable[[Path], object], sentence: str, tmp_path: Path) -> None:
     make(tmp_path / "raw")
     with pytest.raises(TalkError, match=sentence):
-        locate(tmp_path / "raw", tmp_path / "scratch", holds, "treasure")
+        locate(tmp_path / "raw", tmp_path / "scratch", holds, holds, "treasure")
 
 
 @pytest.mark.parametrize("inner", ["{subject}/{sentence}", "{sentence}"])
@@ -83,3 +83,20 @@ def test_frames_in_archives_are_found(inner: str, tmp_path: Path) -> None:
                 archive.add(sentence, inner.format(subject=subject.name, sentence=sentence.name))
         subject.rename(tmp_path / subject.name)
     assert len(preprocess("biwi", tmp_path / "data", Options(raw=raw)).clips) == 5
+
+
+def test_parts_in_archives_of_their_own_come_together(tmp_path: Path) -> None:
+    """faces.tgz, rigid_scans.tgz and rest.tgz side by side, as they are sent."""
+    raw = tmp_path / "raw"
+    make_biwi(tmp_path / "whole")
+    raw.mkdir()
+    for name, inner in (("faces", "faces"), ("rigid_scans", "."), ("rest", "rest/audio")):
+        with tarfile.open(raw / f"{name}.tgz", "w:gz") as archive:
+            archive.add(tmp_path / "whole" / ("audio" if name == "rest" else name), inner)
+    corpus = preprocess("biwi", tmp_path / "data", Options(raw=raw))
+    assert len(corpus.clips) == 5
+    assert {"faces.tgz", "rigid_scans.tgz", "rest.tgz"} <= set(corpus.provenance["files"])
+    assert corpus.provenance["raw"] == str(raw)
+    (raw / "rest.tgz").rename(tmp_path / "rest.tgz")
+    (tmp_path / "whole" / "audio").rename(raw / "audio")
+    assert len(preprocess("biwi", tmp_path / "again", Options(raw=raw)).clips) == 5

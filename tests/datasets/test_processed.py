@@ -118,3 +118,33 @@ def test_sound_of_any_rate_becomes_sixteen_kilohertz(tmp_path: Path) -> None:
     entry = next(entry for entry in corpus.clips if entry.name == name)
     expected = make_tone(0.5).samples
     assert np.abs(corpus.audio(entry).samples - expected)[200:-200].max() < 1e-3
+
+
+def test_a_file_that_changed_and_kept_its_size_is_prepared_anew(tmp_path: Path) -> None:
+    make_processed(tmp_path / "raw", CLIPS)
+    prepared(tmp_path)
+    name = next(iter(CLIPS))
+    path = tmp_path / "raw" / "vertices_npy" / f"{name}.npy"
+    np.save(path, np.load(path) + np.float32(0.001))
+    corpus = prepared(tmp_path)
+    entry = next(entry for entry in corpus.clips if entry.name == name)
+    assert np.allclose(corpus.vertices(entry), CLIPS[name][::2] + np.float32(0.001), atol=1e-6)
+
+
+def test_sound_in_capitals_is_sound_and_motion_of_another_format_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_processed(tmp_path / "raw", CLIPS)
+    first, second = list(CLIPS)[:2]
+    (tmp_path / "raw" / "wav" / f"{first}.wav").rename(tmp_path / "raw" / "wav" / f"{first}.WAV")
+    (tmp_path / "raw" / "vertices_npy" / f"{second}.npy").rename(tmp_path / "raw" / "vertices_npy" / f"{second}.npz")
+    assert second not in [entry.name for entry in prepared(tmp_path).clips]
+    assert f"sound and no motion: {second}" in capsys.readouterr().err
+
+
+def test_a_folder_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+    make_processed(tmp_path / "raw", CLIPS)
+    (tmp_path / "raw" / "wav").rename(tmp_path / "elsewhere")
+    (tmp_path / "raw" / "wav").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(TalkError, match="leads out of"):
+        prepared(tmp_path)

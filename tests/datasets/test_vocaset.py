@@ -94,7 +94,8 @@ def test_the_manifest_tells_files_sizes_and_what_is_missing(tmp_path: Path) -> N
     make_vocaset(tmp_path / "raw")
     told = prepared(tmp_path).provenance
     assert told["files"]["data_verts.npy"] == (tmp_path / "raw" / "data_verts.npy").stat().st_size
-    assert set(told["files"]) == {"data_verts.npy", "raw_audio_fixed.pkl", "templates.pkl", "subj_seq_to_idx.pkl"}
+    pickles = {"raw_audio_fixed.pkl", "templates.pkl", "subj_seq_to_idx.pkl", "FLAME_masks.pkl"}
+    assert set(told["files"]) == {"data_verts.npy", *pickles}
     assert len(told["missing"]) == 400 - 6
     assert told["layout"] == "raw"
 
