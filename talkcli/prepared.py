@@ -116,8 +116,8 @@ class Corpus:
 
     def track(self, entry: ClipEntry) -> Track | None:
         """The controls where they are what is stored."""
-        arrays, metadata = self._read(entry)
-        return Track(tuple(metadata["controls"]), arrays["controls"]) if "controls" in arrays else None
+        names = self._metadata(entry).get("controls")
+        return None if names is None else Track(tuple(names), self._array(entry, "controls"))
 
     def template(self, subject: str) -> Floats:
         """(V, 3) a subject's head at rest."""
@@ -162,8 +162,16 @@ class Corpus:
         except (OSError, SafetensorError) as error:
             raise _unreadable(path, error) from error
 
-    def _read(self, entry: ClipEntry) -> tuple[Arrays, dict[str, Any]]:
-        return _load(clip_path(self.folder, entry.name))
+    def _metadata(self, entry: ClipEntry) -> dict[str, Any]:
+        from safetensors import SafetensorError, safe_open
+
+        path = clip_path(self.folder, entry.name)
+        try:
+            with safe_open(path, framework="numpy") as data:
+                metadata: dict[str, Any] = json.loads((data.metadata() or {}).get("talk", "{}"))
+                return metadata
+        except (OSError, SafetensorError, json.JSONDecodeError) as error:
+            raise _unreadable(path, error) from error
 
 
 class Writer:

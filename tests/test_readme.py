@@ -55,7 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: bytes) -> Pat
 
 
 def test_the_readme_shows_every_command() -> None:
-    assert {line.split()[1] for line in lines("talk ")} == {"animate", "info", "models", "preprocess", "train"}
+    assert {line.split()[1] for line in lines("talk ")} == {"animate", "evaluate", "info", "models", "preprocess", "train"}
 
 
 @pytest.mark.parametrize("line", lines("talk animate"))

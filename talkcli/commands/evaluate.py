@@ -54,6 +54,7 @@ def evaluate(
         device=device,
         jobs=jobs or os.cpu_count() or 1,
         keep_going=keep_going,
+        heat=out is not None,
         command=shlex.join([*words, *(["--lrp-mm", f"{lrp_mm:g}"] if lrp_mm != Settings().lrp_mm else [])]),
     )
     evaluation = judge(options)

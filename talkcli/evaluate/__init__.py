@@ -6,10 +6,10 @@ Shape letters: T frames, V vertices, S styles.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,9 +24,8 @@ from talkcli.evaluate.predictions import FolderPredictions, Motion, Predictions,
 from talkcli.evaluate.protocols import Protocol, protocol_of
 from talkcli.evaluate.results import ClipResult, Evaluation, ModelResult
 from talkcli.metrics import METRICS, Pair, Settings
-from talkcli.metrics.base import Measured
-from talkcli.metrics.vertices import BLOCK, diversity
-from talkcli.platform import end_with_parent
+from talkcli.metrics.base import Measured, blocks, squared
+from talkcli.metrics.vertices import diversity
 from talkcli.prepared import ClipEntry, Corpus
 
 RESULT = "result.json"
@@ -49,11 +48,12 @@ class EvaluateOptions:
     jobs: int = 1
     keep_going: bool = False
     command: str = ""
+    heat: bool = False  # measure every vertex as well, for the report
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one clip gave: its result, or the reason why there is none; error sums distances over frames (V,)."""
+    """What one clip gave: its result, or why there is none; error sums distances over frames (V,), where asked for."""
 
     result: ClipResult | None = None
     error: NDArray[np.float64] | None = None
@@ -65,12 +65,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Job:
-    """All that is needed to judge a clip of one model; it goes to worker processes as it is."""
+    """All that is needed to judge a clip of one model."""
 
     corpus: Corpus
     predictions: Predictions
     protocol: Protocol
     settings: Settings
+    heat: bool = False
 
     def judge(self, entry: ClipEntry) -> Found:
         """A clip in each of its styles; the values are the mean over styles."""
@@ -93,11 +94,11 @@ class Job:
         various = None
         if self.protocol.diversity and len(pairs) > 1:
             various = diversity(np.stack([pair.predicted for pair in pairs]))
-        return Found(result, _distances(pairs[0]), various)
+        return Found(result, _distances(pairs[0]) if self.heat else None, various)
 
     def _motion(self, entry: ClipEntry, style: str) -> Motion:
         motion = self.predictions.motion(entry, style)
-        if not np.isfinite(motion).all():
+        if not np.isfinite(motion.sum()) and not np.isfinite(motion).all():  # the sum alone takes half the time
             bad = int((~np.isfinite(motion)).any(axis=(1, 2)).sum())
             raise TalkError(f"{entry.name}: {bad} of {len(motion)} predicted frames hold NaN or Inf")
         return motion
@@ -143,10 +144,9 @@ def _mean(styles: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
 def _distances(pair: Pair) -> NDArray[np.float64]:
     """(V,) each vertex' distance from the target, summed over frames."""
     total = np.zeros(len(pair.template))
-    for start in range(0, pair.frames, BLOCK):
-        block = slice(start, start + BLOCK)
+    for block in blocks(pair.frames):
         error = np.subtract(pair.predicted[block], pair.target[block], dtype=np.float64)  # (T, V, 3)
-        total += np.sqrt(np.einsum("tvc,tvc->tv", error, error)).sum(axis=0)
+        total += np.sqrt(squared(error)).sum(axis=0)
     return total
 
 
@@ -166,7 +166,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     opened = [open_predictions(source, corpus, entries, options.device) for source in options.sources]
     results = []
     for predictions, name in zip(opened, _names([predictions.name for predictions in opened]), strict=True):
-        job = Job(corpus, predictions, protocol, options.settings)
+        job = Job(corpus, predictions, protocol, options.settings, options.heat)
         results.append(_judged(job, name, entries, options))
     info = corpus.info
     return Evaluation(
@@ -251,8 +251,9 @@ def _judged(job: Job, name: str, entries: Sequence[ClipEntry], options: Evaluate
                 short[entry.name] = found.short
             if found.failed:
                 failed[entry.name] = found.failed
-            if found.result is not None and found.error is not None:
+            if found.result is not None:
                 results.append(found.result)
+            if found.error is not None:
                 heat += found.error
             if found.diversity is not None:
                 various.append(found.diversity)
@@ -274,28 +275,18 @@ def _tell(name: str, missing: Sequence[str], short: dict[str, str], failed: dict
 
 
 def _each(job: Job, entries: Sequence[ClipEntry], jobs: int) -> Iterator[Found]:
-    """What each clip gives, in order; files are judged by several processes, a model by this one."""
+    """What each clip gives, in order; files are judged by several threads, a model by one: it uses all cores itself."""
     if jobs < 2 or not isinstance(job.predictions, FolderPredictions):
         yield from map(job.judge, entries)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(entries)), context, _begin, (job,)) as pool:
-        yield from pool.map(_judge, entries, chunksize=max(1, min(8, len(entries) // (4 * jobs))))
-
-
-_job: Job | None = None
-
-
-def _begin(job: Job) -> None:
-    global _job  # one pool's workers judge clips of one model
-    _job = job
-    end_with_parent()
-
-
-def _judge(entry: ClipEntry) -> Found:
-    if _job is None:
-        raise RuntimeError("not a worker")
-    return _job.judge(entry)
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting: deque[Future[Found]] = deque()
+        for entry in entries:
+            waiting.append(pool.submit(job.judge, entry))
+            if len(waiting) > 2 * jobs:  # no more results than that wait in memory
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 __all__ = ["EvaluateOptions", "Evaluation", "check_out", "evaluate", "save_report"]

@@ -10,9 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.metrics.base import Doubles, Measured, Pair, at, worst
-
-BLOCK = 64  # frames at a time where all vertices are looked at
+from talkcli.metrics.base import Doubles, Measured, Pair, at, blocks, squared
 
 # -- lip vertex error -------------------------------------------------------------------------------------------------
 
@@ -41,8 +39,8 @@ def lve_meshtalk(pair: Pair) -> Measured | None:
     """Rooted, after each frame's lips were moved to their own centroid (MeshTalk)."""
     if not pair.has("lips"):
         return None
-    error = pair.lip_error - pair.lip_error.mean(axis=1, keepdims=True)
-    return Measured(float(np.sqrt(worst(error)).mean()), pair.frames)
+    centred = pair.worst_lips(lambda error: error - error.mean(axis=1, keepdims=True))
+    return Measured(float(np.sqrt(centred).mean()), pair.frames)
 
 
 def lip_distance_mm(pair: Pair) -> Measured | None:
@@ -65,10 +63,9 @@ def lrp(pair: Pair) -> Measured | None:
 def _mean_distance(pair: Pair) -> float:
     """Mean over frames and vertices of the distance."""
     total = 0.0
-    for start in range(0, pair.frames, BLOCK):
-        block = slice(start, start + BLOCK)
+    for block in blocks(pair.frames):
         error = np.subtract(pair.predicted[block], pair.target[block], dtype=np.float64)  # (T, V, 3)
-        total += float(np.sqrt(np.einsum("tvc,tvc->tv", error, error)).sum())
+        total += float(np.sqrt(squared(error)).sum())
     return total / (pair.frames * len(pair.template))
 
 
@@ -87,8 +84,10 @@ def mve_clip(pair: Pair) -> Measured:
 
 def _dynamics(vertices: NDArray[np.floating], pair: Pair) -> float:
     """Mean over the upper face of the deviation over time of the squared displacement."""
-    displacement = at(vertices, pair.topology, "upper_face") - at(pair.template[None], pair.topology, "upper_face")
-    squares: Doubles = np.einsum("tlc,tlc->tl", displacement, displacement)
+    template = at(pair.template[None], pair.topology, "upper_face")  # (1, L, 3)
+    squares = np.empty((pair.frames, template.shape[1]))
+    for block in blocks(pair.frames):
+        squares[block] = squared(at(vertices[block], pair.topology, "upper_face") - template)
     return float(squares.std(axis=0).mean())
 
 
@@ -110,8 +109,8 @@ def velocity(pair: Pair) -> Measured | None:
     if pair.frames < 2:
         return None
     total = 0.0
-    for start in range(0, pair.frames - 1, BLOCK):
-        block = slice(start, start + BLOCK + 1)
+    for steps in blocks(pair.frames - 1):
+        block = slice(steps.start, steps.stop + 1)
         error = np.subtract(pair.predicted[block], pair.target[block], dtype=np.float64)
         total += float(np.square(np.diff(error, axis=0)).sum())
     return Measured(total / ((pair.frames - 1) * pair.template.size), pair.frames - 1)

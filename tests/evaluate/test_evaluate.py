@@ -70,7 +70,7 @@ def score(evaluation: Evaluation, metric: str, model: str = "theirs") -> float:
 
 
 def test_files_of_another_tool_get_every_number_that_the_data_can_tell(data: Path, tmp_path: Path) -> None:
-    found = judged(data, save_predictions(tmp_path / "theirs"))
+    found = judged(data, save_predictions(tmp_path / "theirs"), heat=True)
     assert score(found, "lve") == pytest.approx(1e-4, rel=1e-4)
     assert score(found, "lip_distance_mm") == pytest.approx(0.01 * 0.2 * 1000, rel=1e-4)
     assert score(found, "mve") == pytest.approx(0.01, rel=1e-4)
@@ -152,7 +152,7 @@ def test_two_folders_of_one_name_stay_apart(data: Path, tmp_path: Path) -> None:
     assert [model.name for model in found.models] == ["x", "x-2"]
 
 
-def test_several_processes_give_the_same_numbers(data: Path, tmp_path: Path) -> None:
+def test_several_threads_give_the_same_numbers(data: Path, tmp_path: Path) -> None:
     folder = save_predictions(tmp_path / "theirs")
     assert as_dict(judged(data, folder, jobs=2)) == as_dict(judged(data, folder, jobs=1))
 
