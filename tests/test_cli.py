@@ -18,10 +18,12 @@ import pytest
 
 from talkcli import __version__
 from talkcli.cli import main
+from talkcli.export.ffmpeg import find_ffmpeg
+from talkcli.models.checkpoint import save_checkpoint
 from talkcli.prepared import Corpus
 from tests.make import RATE, make_checkpoint, make_silence, make_tone, save_sound
 from tests.make_datasets import MINIATURES
-from tests.make_models import SMALL
+from tests.make_models import PLATE, SMALL, make_info, make_model, make_template
 
 Fails = Callable[..., str]
 
@@ -427,3 +429,52 @@ def test_from_nothing_to_a_head_that_speaks(speech: Path, tmp_path: Path, capsys
     motion = animated(run, speech, out)
     assert len(motion["vertices"]) == 15
     assert str(motion["model"]) == "run"
+
+
+# -- animate --compare ------------------------------------------------------------------------------------------------
+
+
+def compared(model: Path, speech: Path, out: Path, *things: object) -> list[object]:
+    asked = [word for thing in things for word in ("--compare", thing)]
+    look = ["--size", 64, "--phones", "head", "--no-life"]
+    return ["animate", speech, "--out", out, "--model", model, *look, *asked]
+
+
+def test_models_and_recorded_motion_are_compared_in_one_video(
+    model: Path, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    animated(model, speech, tmp_path / "recorded.npz")
+    capsys.readouterr()
+    out = tmp_path / "both.mp4"
+    assert talk(*compared(model, speech, out, model, tmp_path / "recorded.npz")) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    said = subprocess.run([find_ffmpeg(), "-i", str(out)], capture_output=True, text=True, check=False).stderr
+    assert "256x88" in said  # the model, itself, the recording, and how far they are apart
+    assert "Audio: aac" in said
+
+
+def test_what_cannot_be_compared_is_told_in_one_line(
+    model: Path, speech: Path, tmp_path: Path, fails: Fails, capsys: pytest.CaptureFixture[str]
+) -> None:
+    motion = animated(model, speech, tmp_path / "a.npz")["vertices"]
+    capsys.readouterr()
+    np.save(tmp_path / "other.npy", motion[:, :100])
+    np.save(tmp_path / "millimetres.npy", 1000 * motion)
+    np.savez(tmp_path / "slow.npz", vertices=motion, fps=25.0)
+    (tmp_path / "broken.npz").write_text("nothing")
+    out = tmp_path / "both.mp4"
+    for thing, word in (
+        ("other.npy", "topology"),
+        ("millimetres.npy", "times as large"),
+        ("slow.npz", "--fps 25"),
+        ("broken.npz", "broken.npz"),
+        ("missing.glb", "missing.glb"),
+        ("no-such-model", "no-such-model"),
+    ):
+        assert word in fails(*compared(model, speech, out, tmp_path / thing))
+    plate, info = tmp_path / "plate.safetensors", make_info(PLATE)
+    templates = {name: make_template(PLATE) for name in info.subjects}
+    save_checkpoint(plate, make_model("basis=none", info=info), "selftalk", templates, {})
+    assert "one topology" in fails(*compared(model, speech, out, plate))
+    assert ".mp4" in fails(*compared(model, speech, tmp_path / "both.npz", model))
+    assert not list(tmp_path.glob("*both*"))

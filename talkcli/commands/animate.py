@@ -34,6 +34,12 @@ def animate(
     ] = "auto",
     life: Annotated[bool, typer.Option(help="Blinks, gaze and brows.")] = True,
     seed: Annotated[int, typer.Option(help="Of the blinks, gaze and brows.")] = 0,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Show another model, or the motion in an .npz, .npy, .pc2 or .glb file, beside it; may be repeated."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over an existing file.")] = False,
 ) -> None:
@@ -49,7 +55,12 @@ def animate(
         subject=subject, style=style, fps=fps, contact=contact, phones=phones, life=float(life), seed=seed
     )
     look = ExportOptions(size=picture, view=view, background=background, renderer=renderer, force=force)
-    animate_file(audio, out, model=model, options=options, export_options=look, device=device)
+    if compare:
+        from talkcli.compare import compare_files
+
+        compare_files(audio, out, compare, model=model, options=options, export_options=look, device=device)
+    else:
+        animate_file(audio, out, model=model, options=options, export_options=look, device=device)
     typer.echo(out)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,6 +32,9 @@ def evaluate(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Leave out clips that cannot be compared, and tell them at the end.")
     ] = False,
+    phones: Annotated[
+        Literal["auto", "head", "asr"], typer.Option(help="Who tells the product where lips meet, as in animate.")
+    ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     jobs: Annotated[int, typer.Option(min=0, help="Processes that read predictions; 0: one a core.")] = 0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over the report in --out.")] = False,
@@ -51,6 +54,7 @@ def evaluate(
         split=split,
         protocol=protocol,
         settings=Settings(lrp_mm=lrp_mm),
+        phones=phones,
         device=device,
         jobs=jobs or os.cpu_count() or 1,
         keep_going=keep_going,

@@ -20,7 +20,7 @@ import talkcli
 from talkcli.clip import MotionClip
 from talkcli.console import counted, note, progress, some
 from talkcli.errors import TalkError
-from talkcli.evaluate.predictions import FolderPredictions, Motion, Predictions, open_predictions
+from talkcli.evaluate.predictions import FolderPredictions, Motion, Phones, Predictions, open_predictions
 from talkcli.evaluate.protocols import Protocol, protocol_of
 from talkcli.evaluate.results import ClipResult, Evaluation, ModelResult
 from talkcli.metrics import METRICS, Pair, Settings
@@ -47,6 +47,7 @@ class EvaluateOptions:
     device: str = "auto"
     jobs: int = 1
     keep_going: bool = False
+    phones: Phones = "auto"  # who tells the product where lips meet; see animate
     command: str = ""
     heat: bool = False  # measure every vertex as well, for the report
 
@@ -163,7 +164,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     if not entries:
         splits = ", ".join(dict.fromkeys(entry.split for entry in corpus.clips)) or "none"
         raise TalkError(f"'{options.data}' has no clips in the split '{options.split}'; it has: {splits}")
-    opened = [open_predictions(source, corpus, entries, options.device) for source in options.sources]
+    opened = [open_predictions(source, corpus, entries, options.device, options.phones) for source in options.sources]
     results = []
     for predictions, name in zip(opened, _names([predictions.name for predictions in opened]), strict=True):
         job = Job(corpus, predictions, protocol, options.settings, options.heat)

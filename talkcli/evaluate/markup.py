@@ -23,8 +23,12 @@ def told(value: float) -> str:
     return text.replace("-", "&minus;")
 
 
-def _limits(interval: Interval) -> str:
-    return f"[{told(interval.low)}, {told(interval.high)}]"
+def _limits(interval: Interval, value: float) -> str:
+    """The interval, with the power of ten of its value outside the brackets."""
+    power = int(number(value).partition("e")[2] or 0)
+    low, high = (f"{limit / 10.0**power:.4g}" for limit in (interval.low, interval.high))
+    after = f"&times;10<sup>{power}</sup>" if power else ""
+    return f"[{low}, {high}]{after}".replace("-", "&minus;")
 
 
 def table(heads: Sequence[str], rows: Iterable[str], *, name: str = "", tall: bool = False) -> str:
@@ -53,9 +57,9 @@ def metric_name(name: str) -> str:
 def score_table(evaluation: Evaluation) -> str:
     """A row a metric; for each model its value with the 95 % interval over clips, the best one marked."""
     models = [model.name for model in evaluation.models]
-    heads = ["<th>metric</th>", '<th class="left">region</th>', '<th class="left">unit</th>', "<th>better</th>"]
+    heads = ["<th>metric</th>", '<th class="left">unit<small>region</small></th>']
     heads += [f"<th>{model_name(place, name)}</th>" for place, name in enumerate(models)]
-    heads += ["<th>clips</th>", "<th>frames</th>", "<th>vertices</th>"]
+    heads += ["<th>clips</th>", "<th>frames<small>vertices</small></th>"]
     rows = []
     for metric in evaluation.metrics:
         found = [evaluation.scores[name].get(metric) for name in models]
@@ -72,21 +76,23 @@ def _score_row(metric: str, found: Sequence[Score | None], known: Sequence[Score
         _score_cell(score, len(found) > 1 and score is not None and badness(metric, score.value) == top)
         for score in found
     )
-    counts = [[score.clips for score in known], [score.frames for score in known], [score.vertices for score in known]]
-    quiet = "".join(f'<td class="quiet">{_range(each)}</td>' for each in counts)
+    clips, frames, vertices = (
+        _range([getattr(score, each) for score in known]) for each in ("clips", "frames", "vertices")
+    )
+    unit, arrow = escape(unit_of(about, unit)), f'<span title="{about.better} is better">{ARROWS[about.better]}</span>'
+    region = escape(about.region.replace("_", " "))
     return (
-        f'<tr><th class="left">{metric_name(metric)}</th><td class="left quiet">{escape(about.region)}</td>'
-        f'<td class="left quiet">{escape(unit_of(about, unit))}</td><td class="quiet">{ARROWS[about.better]}</td>'
-        f"{cells}{quiet}</tr>"
+        f'<tr><th class="left">{metric_name(metric)}</th><td class="left quiet">{unit} {arrow}<small>{region}</small>'
+        f'</td>{cells}<td class="quiet">{clips}</td><td class="quiet">{frames}<small>{vertices}</small></td></tr>'
     )
 
 
 def _score_cell(score: Score | None, best: bool) -> str:
     if score is None:
         return '<td class="quiet">&ndash;</td>'
-    over = "" if score.over_subjects is None else f"<small>{_limits(score.over_subjects)} subjects</small>"
+    over = "" if score.over_subjects is None else f"<small>{_limits(score.over_subjects, score.value)} s</small>"
     kind = ' class="best"' if best else ""
-    return f"<td{kind}><b>{told(score.value)}</b><small>{_limits(score.over_clips)}</small>{over}</td>"
+    return f"<td{kind}><b>{told(score.value)}</b><small>{_limits(score.over_clips, score.value)}</small>{over}</td>"
 
 
 def badness(metric: str, value: float) -> float:
@@ -110,26 +116,27 @@ def difference_table(evaluation: Evaluation) -> str:
     if not found:
         return ""
     heads = ["<th>metric</th>", '<th class="left">unit</th>']
-    heads += [f"<th>{escape(first)} &minus; {escape(second)}</th><th>p</th>" for first, second in pairs]
+    heads += [f"<th>{escape(first)} &minus; {escape(second)}</th>" for first, second in pairs]
     rows = []
     for metric in metrics:
-        cells = "".join(_difference_cells(evaluation, found.get((metric, *pair))) for pair in pairs)
+        cells = "".join(_difference_cell(evaluation, found.get((metric, *pair))) for pair in pairs)
         unit = escape(unit_of(METRICS[metric], evaluation.unit))
         rows.append(f'<tr><th class="left">{metric_name(metric)}</th><td class="left quiet">{unit}</td>{cells}</tr>')
     return table(heads, rows)
 
 
-def _difference_cells(evaluation: Evaluation, difference: Difference | None) -> str:
+def _difference_cell(evaluation: Evaluation, difference: Difference | None) -> str:
     if difference is None:
-        return '<td class="quiet">&ndash;</td><td></td>'
+        return '<td class="quiet">&ndash;</td>'
     metric, p = difference.metric, difference.p
+    names = [model.name for model in evaluation.models]
     scores = {name: evaluation.scores[name][metric].value for name in (difference.first, difference.second)}
     better = min(scores, key=lambda name: badness(metric, scores[name]))
-    chip = f'<small><span class="chip">{escape(better)} better</span></small>' if p < SURE else ""
-    shown = "&lt; 0.001" if p < 0.001 else f"{p:.3f}"
+    chip = f' <span class="chip">{model_name(names.index(better), better)}</span>' if p < SURE else ""
+    shown = "p &lt; 0.001" if p < 0.001 else f"p = {p:.3f}"
     return (
-        f"<td><b>{told(difference.value)}</b><small>{_limits(difference.interval)}, "
-        f"{counted(difference.clips, 'clip')}</small></td><td>{shown}{chip}</td>"
+        f"<td><b>{told(difference.value)}</b><small>{_limits(difference.interval, difference.value)}</small>"
+        f"<small>{shown}, {counted(difference.clips, 'clip')}{chip}</small></td>"
     )
 
 

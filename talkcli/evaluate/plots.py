@@ -7,7 +7,7 @@ data gives the same bytes. Shape letters: T frames, V vertices, H, W the picture
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ Doubles = NDArray[np.float64]
 INK = "#7d8590"
 COLORS = ("#0a7fd1", "#e2631b", "#12a071", "#c25a9e", "#c9951a", "#5a67d8", "#8d6a4f", "#5f9ea0")  # of models
 DPI = 160
-WIDTH = 9.0  # inches of a picture as wide as the page
+WIDTH, SMALL = 9.0, 3.2  # inches of a picture as wide as the page, and of one of three in a row
 NARROW = 11.0  # pixels under which a phone's name finds no room
 VIEWS = ("front", "three-quarter", "profile")  # of the heat map
 HEAD = (480, 520)  # pixels of one of them
@@ -59,6 +59,12 @@ def color_of(place: int) -> str:
     return COLORS[place % len(COLORS)]
 
 
+def _colors(found: Iterable[str], names: Sequence[str]) -> list[tuple[str, str]]:
+    """Each model with its colour, where names are all models in order, or none if those found are."""
+    order = [*(names or found)]
+    return [(name, color_of(order.index(name))) for name in found]
+
+
 @contextmanager
 def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
     """A figure of so many inches, and the bytes that hold it as PNG afterwards."""
@@ -75,16 +81,24 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
 
 
 def openings(
-    target_mm: Doubles, predicted_mm: Mapping[str, Doubles], fps: float, phones: Sequence[Phone] = ()
+    target_mm: Doubles,
+    predicted_mm: Mapping[str, Doubles],
+    fps: float,
+    phones: Sequence[Phone] = (),
+    names: Sequence[str] = (),
 ) -> bytes:
-    """How wide the mouth opens over time, (T,) mm recorded and by each model; p, b and m are shaded where known."""
+    """How wide the mouth opens over time, (T,) mm recorded and by each model; p, b and m are shaded where known.
+
+    names are all models in order, which gives each its colour, by default those of the curves.
+    """
     with _figure(WIDTH, 2.6) as (figure, written):
         axes = figure.add_subplot()
         axes.fill_between(_ms(target_mm, fps), target_mm, color=INK, alpha=0.16, linewidth=0)
         axes.plot(_ms(target_mm, fps), target_mm, color=INK, linewidth=1.8, label="target")
-        for place, (name, curve) in enumerate(predicted_mm.items()):
-            axes.plot(_ms(curve, fps), curve, color=color_of(place), linewidth=1.3, label=name)
-        axes.set(xlabel="time in ms", ylabel="lip opening in mm", ylim=(0, None))
+        for name, color in _colors(predicted_mm, names):
+            curve = predicted_mm[name]
+            axes.plot(_ms(curve, fps), curve, color=color, linewidth=1.3, label=name)
+        axes.set(xlabel="time in ms", ylabel="lip opening in mm", ylim=(0, max(axes.get_ylim()[1], 1)))
         axes.set_xlim(0, max(1000 * (len(target_mm) - 1) / fps, 1))
         axes.grid(axis="x", visible=False)
         _mark(axes, phones, figure.get_figwidth() * DPI)
@@ -121,17 +135,17 @@ def _mark(axes: Axes, phones: Sequence[Phone], pixels: float) -> None:
             )
 
 
-def scores(title: str, unit: str, found: Mapping[str, Score]) -> bytes:
-    """A metric's mean for each model, with its 95 % interval over clips and, thinner, over subjects."""
-    with _figure(WIDTH / 2, 0.75 + 0.26 * len(found)) as (figure, written):
+def scores(title: str, unit: str, found: Mapping[str, Score], names: Sequence[str] = ()) -> bytes:
+    """A metric's mean for each model, with its 95 % interval over clips and, thinner, over subjects; names as above."""
+    with _figure(SMALL, 0.7 + 0.22 * len(found)) as (figure, written):
         axes = figure.add_subplot()
-        for place, score in enumerate(found.values()):
-            color, subjects = color_of(place), score.over_subjects
+        for place, (name, color) in enumerate(_colors(found, names)):
+            score, subjects = found[name], found[name].over_subjects
             if subjects is not None:
                 axes.plot([subjects.low, subjects.high], [place, place], color=color, linewidth=1, alpha=0.7)
-            axes.plot([score.over_clips.low, score.over_clips.high], [place, place], color=color, linewidth=3.5)
-            axes.plot(score.value, place, "o", color=color, markersize=6.5, markeredgecolor="white")
-        axes.set_yticks(range(len(found)), [_short(name, 28) for name in found])
+            axes.plot([score.over_clips.low, score.over_clips.high], [place, place], color=color, linewidth=3)
+            axes.plot(score.value, place, "o", color=color, markersize=6, markeredgecolor="white")
+        axes.set_yticks(range(len(found)), [_short(name, 20) for name in found])
         axes.set_ylim(len(found) - 0.4, -0.6)
         _value_axis(axes, f"{title} in {unit}" if unit else title)
     return written.getvalue()
@@ -151,7 +165,7 @@ def distribution(title: str, unit: str, found: Mapping[str, Mapping[str, Sequenc
             axes.plot([], [], "o", color=color_of(place), markersize=4, label=name)
             for row, group in zip(rows, groups, strict=True):
                 each = values.get(group, ())
-                axes.plot(each, [row] * len(each), "o", color=color_of(place), markersize=3.4, alpha=0.45, mew=0)
+                axes.plot(each, [row] * len(each), "o", color=color_of(place), markersize=3.4, alpha=0.6, mew=0)
                 if len(each) > 1:
                     axes.plot(np.mean(each), row, "|", color=color_of(place), markersize=9, mew=2)
         axes.set_yticks(range(len(groups)), [_short(group, 44) for group in groups])
@@ -163,11 +177,15 @@ def distribution(title: str, unit: str, found: Mapping[str, Mapping[str, Sequenc
 
 
 def _value_axis(axes: Axes, label: str) -> None:
-    axes.set_xlabel(label)
+    """Values along x, with a power of ten in the label where they are small or large."""
+    largest = max(abs(limit) for limit in axes.get_xlim())
+    power = int(np.floor(np.log10(largest))) if 0 < largest < np.inf else 0
+    power = 0 if -3 < power < 5 else power
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 10.0**power:.4g}")
+    axes.set_xlabel(f"{label}, 1e{power}" if power else label)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=False)
     axes.locator_params(axis="x", nbins=5)
 
 
@@ -198,8 +216,8 @@ def heat(topology: Topology, template: Floats, errors_mm: NDArray[np.floating], 
         picture.set_axis_off()
         scale = figure.add_axes(((width + 0.05) / whole, 0.14, 0.13 / whole, 0.7))
         table = ListedColormap(color_table() / 255)
-        bar = ColorbarBase(scale, cmap=table, ticks=[0, 0.25, 0.5, 0.75, 1])
-        bar.set_ticklabels([f"{share * limit_mm:.3g}" for share in (0, 0.25, 0.5, 0.75, 1)], fontsize=7.5)
+        bar = ColorbarBase(scale, cmap=table, ticks=[0, 0.5, 1])
+        bar.set_ticklabels([f"{share * limit_mm:.3g}" for share in (0, 0.5, 1)], fontsize=7.5)
         bar.outline.set_visible(False)
         scale.set_title("mm", fontsize=8, loc="left", color=INK)
     return written.getvalue()
@@ -218,3 +236,11 @@ def _cut_out(topology: Topology, template: Floats, colors: NDArray[np.uint8], vi
     alpha = 1 - (pictures[1] - pictures[0]).mean(axis=2, keepdims=True)  # (H, W, 1)
     alone = np.clip(pictures[0] / np.maximum(alpha, 1 / 255), 0, 1)
     return np.concatenate([alone, np.clip(alpha, 0, 1)], axis=2)
+
+
+def round_up(value: float) -> float:
+    """The next of 1, 1.5, 2, 3, 5, 7.5 and 10 times a power of ten: where a scale may end."""
+    if not 0 < value < np.inf:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(power * step for step in (1, 1.5, 2, 3, 5, 7.5, 10) if power * step >= value * (1 - 1e-9)))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CONDITION = "_condition_"  # stands before the style in the names of FaceFormer's and CodeTalker's predictions
 Motion = NDArray[np.floating[Any]]
+Phones = Literal["auto", "head", "asr"]  # see animate
 
 
 class Predictions(Protocol):
@@ -99,12 +100,12 @@ class FolderPredictions:
 class ModelPredictions:
     """A checkpoint that speaks each clip."""
 
-    def __init__(self, model: str, corpus: Corpus, device: str = "auto") -> None:
+    def __init__(self, model: str, corpus: Corpus, device: str = "auto", phones: Phones = "auto") -> None:
         from talkcli.models.base import pick_device
         from talkcli.models.checkpoint import load_checkpoint
 
         self.checkpoint: Checkpoint = load_checkpoint(model, pick_device(device))
-        self.corpus = corpus
+        self.corpus, self.phones = corpus, phones
         self.name = self.checkpoint.name
         known, data = self.checkpoint.model.corpus, corpus.info
         if known.topology.vertices != data.topology.vertices:
@@ -134,16 +135,18 @@ class ModelPredictions:
         info = self.corpus.info
         if info.topology.contact is None:
             return None
-        options = AnimateOptions(subject=entry.subject, style=style, fps=info.fps, life=0.0)
+        options = AnimateOptions(subject=entry.subject, style=style, fps=info.fps, phones=self.phones, life=0.0)
         return np.concatenate([chunk.vertices for chunk in animate(self.corpus.audio(entry), self.checkpoint, options)])
 
 
-def open_predictions(source: str, corpus: Corpus, entries: list[ClipEntry], device: str) -> Predictions:
+def open_predictions(
+    source: str, corpus: Corpus, entries: list[ClipEntry], device: str = "auto", phones: Phones = "auto"
+) -> Predictions:
     """The predictions that a name means: a shipped model, a run, a checkpoint, or a folder of motion."""
     path = Path(source)
     is_run = any((path / name).is_file() for name in ("best.safetensors", "last.safetensors"))
     if not path.is_dir() or is_run:
-        return ModelPredictions(source, corpus, device)
+        return ModelPredictions(source, corpus, device, phones)
     predictions = FolderPredictions(path, corpus)
     predictions.check(entries)
     return predictions

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from talkcli.clip import Floats, Ints
 from talkcli.render import raster
 from talkcli.render.pixels import Box, Bytes, convert, yuv420p
-from talkcli.render.scene import MATERIALS, Scene, display, shade
+from talkcli.render.scene import MATERIALS, Scene, display, linear_from_srgb, shade
 
 SIDE = 128  # of the shading tables
 BAND = 64  # rows of samples drawn at a time
@@ -38,6 +38,7 @@ class SoftwareRenderer:
         self.scene = scene = without_hidden_linings(scene, self._keys, bands)
         count = len(scene.albedo)
         self._surface = np.concatenate([scene.albedo, scene.gloss[:, None]], axis=1).astype(np.float32)  # (V, 4)
+        self._dimmed = dimmed(scene)  # (V,)
         self._kinds = np.zeros(count, np.uint8)  # (V,)
         self._kinds[scene.faces] = scene.material[:, None]
         self._diffuse, self._highlight = shading_tables()
@@ -50,6 +51,13 @@ class SoftwareRenderer:
         self._rest: Floats | None = None  # (V, 3) the first frame
         self._restless = np.zeros(count, bool)  # (V,) what has left its place there since, and its neighbours
         self._still_keys = np.zeros((bands * BAND, 2 * width + raster.LANES), np.int64)
+        self._painted = False  # since the still layer was drawn
+
+    def paint(self, colors: Bytes) -> None:
+        """Gives the vertices other colours (V, 3) sRGB, from the next picture on; materials dim them as before."""
+        every = np.concatenate([colors, colors[self.scene.lined]])  # (V + L, 3)
+        self._surface[:, :3] = linear_from_srgb(every) * self._dimmed[:, None]
+        self._painted = True
 
     def image(self, vertices: Floats) -> Bytes:
         """(H, W, 3) sRGB of the head with these vertices (V, 3)."""
@@ -79,8 +87,9 @@ class SoftwareRenderer:
             self._matt,
             self._shading,
         )
-        if moved:
+        if moved or self._painted:
             self._draw_still_layer()
+            self._painted = False
         picture = self._still.copy()
         return picture, self._draw_over(picture, self._moving, keep=False)
 
@@ -150,6 +159,15 @@ def nearest(scene: Scene) -> float:
     points = np.zeros((len(scene.template), 3), np.float32)
     project(scene, scene.template, np.inf, points)
     return max(float(points[:, 2].max()), 1e-30)
+
+
+def dimmed(scene: Scene) -> Floats:
+    """(V,) what make_scene left of each vertex' colour: its material's tint, and less the deeper in the mouth it is."""
+    tint, gloss = np.ones((2, len(scene.albedo)), np.float32)
+    for index, kind in enumerate(MATERIALS):
+        used = np.unique(scene.faces[scene.material == index])
+        tint[used], gloss[used] = kind.tint, kind.gloss
+    return np.asarray(tint * (scene.gloss / gloss), np.float32)
 
 
 def without_hidden_linings(scene: Scene, keys: NDArray[np.int64], bands: int) -> Scene:

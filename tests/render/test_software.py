@@ -16,6 +16,8 @@ from talkcli.clip import Floats, Topology
 from talkcli.errors import TalkError
 from talkcli.render import open_renderer
 from talkcli.render.camera import make_camera
+from talkcli.render.pixels import yuv420p
+from talkcli.render.software import SoftwareRenderer
 from tests.render.make_heads import ball_head, hairy, two_squares
 
 SIZE = (96, 96)
@@ -126,6 +128,24 @@ def test_colors_of_the_clip_override_the_topology() -> None:
     with open_renderer(topology, vertices, size=SIZE, renderer="software", colors=blue) as renderer:
         drawn = renderer.image(vertices).astype(int)
     assert drawn[48, 48, 2] > 2 * drawn[48, 48, 0]
+
+
+def test_a_head_painted_anew_looks_as_if_made_so() -> None:
+    random = np.random.default_rng(5)
+    ball_topology, rest = ball_head()
+    parts = np.where(rest[:, 1] > 0.04, 1, np.where(rest[:, 1] < -0.05, 2, 0)).astype(np.uint8)
+    topology = replace(ball_topology, part_names=("skin", "hair", "tongue"), part_ids=parts)
+    with open_renderer(topology, rest, size=SIZE, renderer="software") as renderer:
+        assert isinstance(renderer, SoftwareRenderer)
+        for number in range(4):
+            pose = rest.copy()
+            pose[: 10 * number] *= np.float32(1.05)
+            colors = random.integers(0, 256, rest.shape).astype(np.uint8)
+            renderer.paint(colors)
+            painted, planes = renderer.image(pose), renderer.frame(pose)
+            with open_renderer(topology, rest, size=SIZE, renderer="software", colors=colors) as made:
+                assert np.abs(painted.astype(int) - made.image(pose)).max() <= 1
+            assert planes == yuv420p(painted).tobytes()
 
 
 def test_an_unknown_renderer_is_named() -> None:
