@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from talkcli.cli import main
+from talkcli.cli import app, main
 from talkcli.clip import MotionClip
 from talkcli.commands.animate import DEFAULT_MODEL
 from talkcli.export import write
@@ -55,7 +55,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: bytes) -> Pat
 
 
 def test_the_readme_shows_every_command() -> None:
-    assert {line.split()[1] for line in lines("talk ")} == {"animate", "evaluate", "info", "models", "preprocess", "train"}
+    shown = {line.split()[1] for line in lines("talk ")}
+    assert shown == {command.name for command in app.registered_commands} | {"preprocess"}
 
 
 @pytest.mark.parametrize("line", lines("talk animate"))
@@ -93,6 +94,23 @@ def test_preprocess_and_train_are_asked_as_the_readme_says(line: str, monkeypatc
     assert main(shlex.split(line)[1:]) == 0
     words = shlex.split(line)
     assert words[words.index("--out") + 1] in re.split(r"[\s'\"()]+", " ".join(map(str, asked)))
+
+
+@pytest.mark.parametrize("line", lines("talk evaluate"))
+def test_evaluate_writes_its_report(line: str, folder: Path) -> None:
+    make_corpus(folder / "data" / "synthetic")
+    assert main([*shlex.split(line)[1:], "--phones", "head"]) == 0
+    assert (folder / "report" / "report.html").stat().st_size > 10000
+    assert (folder / "report" / "result.json").is_file()
+
+
+@pytest.mark.parametrize("line", lines("talk benchmark"))
+def test_benchmark_is_asked_as_the_readme_says(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes hours; tests/test_benchmark.py has the parts."""
+    asked: list[Any] = []
+    monkeypatch.setattr("talkcli.benchmark.benchmark", lambda options: asked.append(options) or options.table)
+    assert main(shlex.split(line)[1:]) == 0
+    assert str(asked[0].data) == "data/synthetic"
 
 
 @pytest.mark.parametrize("line", lines("make "))

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 HEAVY = ["numpy", "scipy", "torch", "torchaudio", "transformers", "pyrender", "numba", "soundfile", "trimesh"]
+HEAVY += ["matplotlib", "praatio"]
 
 
 def run(code: str) -> str:
