@@ -20,7 +20,8 @@ from talkcli.head import load_head
 from talkcli.models import METHODS, method_class
 from talkcli.models.base import TalkModel
 from talkcli.models.checkpoint import load_checkpoint, save_checkpoint
-from talkcli.models.encoders import ENCODERS, HubConfig, TinyConfig, build_encoder
+from talkcli.models.encoders import ENCODERS, TinyConfig, build_encoder
+from talkcli.models.pretrained import HubConfig
 from talkcli.prepared import RATE
 from tests.make import make_tone
 from tests.make_models import PLATE, SMALL, make_batch, make_info, make_speech_tensors

@@ -174,7 +174,7 @@ def test_data_without_a_split_is_told(tmp_path: Path, splits: tuple[str, ...], m
 def test_unknown_settings_are_told_before_anything_is_made(prepared: Path, tmp_path: Path) -> None:
     with pytest.raises(TalkError, match=r"unknown key 'optim\.speed'"):
         train(options(prepared, tmp_path / "run", "optim.speed=2"))
-    with pytest.raises(TalkError, match="unknown method 'newtalk'; choose from: selftalk"):
+    with pytest.raises(TalkError, match=r"unknown method 'newtalk'; choose from: .*selftalk"):
         train(replace(options(prepared, tmp_path / "run"), method="newtalk", preset="tiny"))
     with pytest.raises(TalkError, match="unknown preset 'huge' for selftalk; choose from: tiny, paper"):
         train(replace(options(prepared, tmp_path / "run"), preset="huge"))
