@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from talkcli import __version__
-from talkcli.commands import animate, models, preprocess, train
+from talkcli.commands import animate, import_, models, preprocess, train
 from talkcli.console import stderr
 from talkcli.errors import TalkError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("animate")(animate.animate)
+app.command("import")(import_.import_)
 app.command("models")(models.models)
 app.command("train")(train.train)
 app.add_typer(preprocess.app, name="preprocess")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import struct
 import warnings
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -226,6 +228,13 @@ def read_weights(source: str, part: str) -> dict[str, Tensor]:
         raise cannot_load(source, part, f"{path.name}: {error}") from error
 
 
+# what torch's reader of tensors alone says of a file that is none of its own
+_UNREADABLE = (
+    *(OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError),
+    *(struct.error, pickle.UnpicklingError),
+)
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file or of torch's own, of which nothing but tensors is read.
 
@@ -238,8 +247,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, EOFError, RuntimeError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except (*_UNREADABLE, SafetensorError) as error:
         raise ValueError(" ".join(str(error).split())[:200] or type(error).__name__) from error
     if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
         found = found["state_dict"]
