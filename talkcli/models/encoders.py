@@ -210,3 +210,9 @@ def listen(
 def hold(motion: Tensor, frames: int) -> Tensor:
     """(B, T', ...) to (B, frames, ...): the last frame stays where there are not enough."""
     return motion[:, torch.arange(frames, device=motion.device).clamp(max=motion.shape[1] - 1)]
+
+
+def lighten(encoder: Tiny | Pretrained) -> None:
+    """A pretrained encoder in bfloat16; the small one stays as it is."""
+    if isinstance(encoder, Pretrained):
+        encoder.bfloat16()

@@ -18,7 +18,7 @@ from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Heard, Prediction, Speech, TalkModel
 from talkcli.models.basis import BASES, BasisName
-from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, hold, listen
+from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, hold, lighten, listen
 from talkcli.models.layers import TimeMap, fading, periodic_code, temporal_bias
 from talkcli.models.losses import contact_error, phone_error, position
 from talkcli.models.pretrained import HubConfig, architecture_of
@@ -89,6 +89,9 @@ class FaceFormer(TalkModel):
             width=len(weights["audio_feature_map.bias"]),
             period=period,
         )
+
+    def lighten(self) -> None:
+        lighten(self.audio_encoder)
 
     def frame_count(self, samples: int) -> int:
         return frame_count(self.audio_encoder, samples, self.corpus.fps, self.config.time_map)

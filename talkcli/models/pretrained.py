@@ -108,6 +108,9 @@ class Wav2Vec2Encoder(Wav2Vec2, Pretrained):
         if config.freeze_convolutions:
             self.feature_extractor.requires_grad_(False)
 
+    def body(self, features: Tensor, inside: Tensor | None = None) -> Tensor:
+        return super().body(features, inside).float()  # whatever the precision of the weights
+
     @classmethod
     def load(cls, config: HubConfig) -> Self:
         """With the source's weights, or with random ones where the config has the architecture.
@@ -149,17 +152,17 @@ class HubEncoder(Pretrained):
             self.model.feature_extractor._freeze_parameters()  # HuBERT has no public way
 
     def front(self, samples: Tensor) -> Tensor:
-        features: Tensor = self.model.feature_extractor(samples).transpose(1, 2)
+        features: Tensor = self.model.feature_extractor(samples.to(self.model.dtype)).transpose(1, 2)
         return features
 
     def body(self, features: Tensor, inside: Tensor | None = None) -> Tensor:
-        projected = self.model.feature_projection(features)
+        projected = self.model.feature_projection(features.to(self.model.dtype))
         hidden = projected[0] if isinstance(projected, tuple) else projected  # HuBERT's gives no tuple
         hidden = self.model._mask_hidden_states(hidden, attention_mask=inside)  # SpecAugment, in training alone
         with warnings.catch_warnings():  # WavLM's padding mask is of another type than its position bias
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
             states: Tensor = self.model.encoder(hidden, attention_mask=inside).last_hidden_state
-        return states
+        return states.float()
 
     @overload
     def steps(self, samples: int) -> int: ...

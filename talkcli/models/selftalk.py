@@ -16,7 +16,7 @@ from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Heard, Learner, Prediction, Pretrain, Speech, TalkModel
 from talkcli.models.basis import BASES, BasisName
-from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, hold, listen
+from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, hold, lighten, listen
 from talkcli.models.layers import TimeMap, length_mask, stretch
 from talkcli.models.losses import contact_error, masked_mean, phone_error, position, velocity
 from talkcli.models.pretrained import HubConfig, architecture_of
@@ -82,7 +82,8 @@ class SelfTalk(TalkModel):
         self.config = replace(config, hub=built) if isinstance(built, HubConfig) else config
         made = recognizer_class(config.recognizer)
         self.wants_posteriors = self.audio_encoder.wants_posteriors or made.wants_posteriors
-        self.whole_clips = config.time_map in ("front", "stack")
+        self.asks_once = config.recognizer.targets == "cached" and not made.trained_first
+        self.whole_clips = self.asks_once or config.time_map in ("front", "stack")
         self.label_rate = self.audio_encoder.rate
         self.lips = "lip_reading" if "lip_reading" in corpus.topology.regions else "lips"  # what the interpreter sees
         steps = 2 if config.time_map == "stack" else 1
@@ -119,7 +120,7 @@ class SelfTalk(TalkModel):
         """Add the interpreter, and the speech recogniser: trained first where it is the tiny one, and frozen, or, where
         it is asked once for each clip, as a listener."""
         config = self.config
-        if config.recognizer.targets == "cached" and not recognizer_class(config.recognizer).trained_first:
+        if self.asks_once:
             known = about(config.recognizer.hub)
             heard, symbols = known.hidden_size, known.vocab_size
             self.spelling = spelling(config.recognizer.hub, symbols)
@@ -150,6 +151,9 @@ class SelfTalk(TalkModel):
             batch_first=True,
         )
         self.lm_head = nn.Linear(width, symbols)
+
+    def lighten(self) -> None:
+        lighten(self.audio_encoder)
 
     def frame_count(self, samples: int) -> int:
         return frame_count(self.audio_encoder, samples, self.corpus.fps, self.config.time_map)

@@ -27,6 +27,7 @@ from talkcli.train.config import preset_path, run_config
 from talkcli.train.data import Clips, Order
 from talkcli.train.features import Recipe, Store
 from talkcli.train.loop import Stage, fit
+from talkcli.train.readings import Readings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,11 @@ def train(options: TrainOptions) -> Path:
     device = pick_device(options.device)
     torch.manual_seed(config.seed)
     model = method_class(options.method)(config.model, corpus.info)
+    if model.whole_clips and config.data.crop_seconds:
+        raise TalkError(
+            "this model hears whole clips: set data.crop_seconds=0, or model.time_map=time (and, for SelfTalk, "
+            "model.recognizer.targets=fresh)"
+        )
     _open_run(options, config)
     store = Store(
         Recipe(options.data, config.model.basis, config.data.copies, config.seed, bool(model.wants_posteriors))
@@ -124,13 +130,19 @@ class _Run:
         self.options, self.config, self.corpus, self.model, self.device = options, config, corpus, model, device
         self.templates = {name: corpus.template(name) for name in sorted({clip.subject for clip in corpus.clips})}
         copies, crop = config.data.copies, config.data.crop_seconds
-        make = partial(Clips, options.data, store, label_rate=self.model.label_rate, seed=config.seed)
+        make = partial(
+            Clips, options.data, store, label_rate=model.label_rate, seed=config.seed, whole=model.whole_clips
+        )
         self.train = make("train", crop_seconds=crop, copies=copies)
         self.valid = make("val", crop_seconds=0.0, copies=0)
 
     def go(self) -> None:
         optim, data = self.config.optim, self.config.data
         self.model.begin_training(self.pretrain)
+        listener = self.model.listener
+        if listener is not None:
+            self.train.readings = Readings(self.train.store.speech, listener.key)
+            self.train.readings.make(listener, self.train, self.device)
         steps = optim.steps or optim.epochs * Order.per_epoch(len(self.train), data.batch)
         fit(self.stage("model", self.model, steps), self.train, self.valid, self.keep)
         (self.options.out / "done").touch()

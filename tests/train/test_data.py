@@ -15,7 +15,7 @@ from talkcli.models.base import RATE, Batch
 from talkcli.phones import INDEX, PHONES, labels_at
 from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
 from talkcli.train.data import Clips, Example, Order, collate, contact_labels, loader
-from talkcli.train.features import Recipe, Store
+from talkcli.train.features import Features, Recipe, Store
 from tests.make import make_phones
 from tests.make_models import make_info, make_template
 
@@ -143,6 +143,20 @@ def test_whole_clips_come_as_they_are(timed: tuple[Path, Store], clips: Clips) -
     assert len(example.samples) == round(SECONDS * RATE)
     assert example.outside == 0.25
     assert example.style == 0
+
+
+@pytest.mark.usefixtures("clips")
+def test_whole_clips_keep_what_motion_or_sound_has_more(timed: tuple[Path, Store]) -> None:
+    folder, store = timed
+    long = round(SECONDS * RATE) + 4000
+    store = Store(store.recipe)
+    store.features = lambda clip, copy: Features(np.zeros(long, np.float32), None, 1.0)  # type: ignore[method-assign]
+    whole, cut = (
+        Clips(folder, store, "val", LABEL_RATE, crop_seconds=0.0, copies=0, seed=0, whole=whole)[0]
+        for whole in (True, False)
+    )
+    assert (len(whole.samples), len(cut.samples)) == (long, round(SECONDS * RATE))
+    assert len(whole.motion) == len(cut.motion) == round(SECONDS * FPS)
 
 
 def test_copies_at_another_speed_move_and_speak_at_that_speed(timed: tuple[Path, Store], clips: Clips) -> None:
