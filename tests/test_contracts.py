@@ -24,7 +24,7 @@ from talkcli.models.encoders import ENCODERS, TinyConfig, build_encoder
 from talkcli.models.pretrained import HubConfig
 from talkcli.prepared import RATE
 from tests.make import make_tone
-from tests.make_models import PLATE, SMALL, make_batch, make_info, make_speech_tensors
+from tests.make_models import PLATE, make_batch, make_info, make_speech_tensors, small_settings
 from tests.models.test_encoders import save_hub
 
 # -- methods --------------------------------------------------------------------------------------------------------
@@ -34,8 +34,7 @@ def small(method: str, *changes: str) -> TalkModel:
     """The method at a very small size, on a topology of six vertices."""
     torch.manual_seed(0)
     made = method_class(method)
-    known = {field.name for field in fields(made.Config)}
-    overrides = [text for text in (*SMALL, "basis=none", *changes) if text.partition("=")[0].partition(".")[0] in known]
+    overrides = small_settings(method, "basis=none", *changes)
     return made(configs.load(made.Config, overrides=overrides), make_info(PLATE))
 
 

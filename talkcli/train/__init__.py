@@ -26,6 +26,8 @@ from talkcli.prepared import Corpus
 from talkcli.train.config import preset_path, run_config
 from talkcli.train.data import Clips, Order
 from talkcli.train.features import Recipe, Store
+from talkcli.train.group import Group, own_device, together
+from talkcli.train.log import draw_curves
 from talkcli.train.loop import Stage, fit
 from talkcli.train.readings import Readings
 
@@ -56,7 +58,7 @@ def train(options: TrainOptions) -> Path:
     for split in ("train", "val"):
         if not corpus.part(split):
             raise TalkError(f"{options.data} has no clips in the split '{split}': prepare it anew")
-    device = pick_device(options.device)
+    device = own_device(pick_device(options.device))
     torch.manual_seed(config.seed)
     model = method_class(options.method)(config.model, corpus.info)
     if model.whole_clips and config.data.crop_seconds:
@@ -64,12 +66,16 @@ def train(options: TrainOptions) -> Path:
             "this model hears whole clips: set data.crop_seconds=0, or model.time_map=time (and, for SelfTalk, "
             "model.recognizer.targets=fresh)"
         )
-    _open_run(options, config)
-    store = Store(
-        Recipe(options.data, config.model.basis, config.data.copies, config.seed, bool(model.wants_posteriors))
-    )
-    store.make(options.jobs or os.cpu_count() or 1)
-    _Run(options, config, corpus, model, store, device).go()
+    with together(device) as group:
+        if group.first:
+            _open_run(options, config)
+        store = Store(
+            Recipe(options.data, config.model.basis, config.data.copies, config.seed, bool(model.wants_posteriors))
+        )
+        if group.first:
+            store.make(options.jobs or os.cpu_count() or 1)
+        group.wait()
+        _Run(options, config, corpus, model, store, device, group).go()
     return options.out / "best.safetensors"
 
 
@@ -126,8 +132,10 @@ class _Run:
         model: TalkModel,
         store: Store,
         device: torch.device,
+        group: Group,
     ) -> None:
         self.options, self.config, self.corpus, self.model, self.device = options, config, corpus, model, device
+        self.group = group
         self.templates = {name: corpus.template(name) for name in sorted({clip.subject for clip in corpus.clips})}
         copies, crop = config.data.copies, config.data.crop_seconds
         make = partial(
@@ -142,15 +150,23 @@ class _Run:
         listener = self.model.listener
         if listener is not None:
             self.train.readings = Readings(self.train.store.speech, listener.key)
-            self.train.readings.make(listener, self.train, self.device)
+            if self.group.first:
+                self.train.readings.make(listener, self.train, self.device)
+            self.group.wait()
+        if optim.compile:
+            self.model.compile_layers()
         steps = optim.steps or optim.epochs * Order.per_epoch(len(self.train), data.batch)
         fit(self.stage("model", self.model, steps), self.train, self.valid, self.keep)
-        (self.options.out / "done").touch()
-        note(f"{self.options.method} trained: {self.options.out / 'best.safetensors'}")
+        if self.group.first:
+            draw_curves(self.options.out)
+            (self.options.out / "done").touch()
+            note(f"{self.options.method} trained: {self.options.out / 'best.safetensors'}")
 
     def stage(self, name: str, learner: Learner, steps: int) -> Stage:
         config = self.config
-        return Stage(name, learner, steps, config.optim, config.data, config.seed, self.device, self.options.out)
+        return Stage(
+            name, learner, steps, config.optim, config.data, config.seed, self.device, self.options.out, self.group
+        )
 
     def pretrain(self, name: str, part: Learner) -> None:
         """Train a part that the method needs finished, from phones; its last weights are its result."""

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from talkcli.clip import Phone
+from talkcli.errors import TalkError
 from talkcli.models.base import RATE, Batch, Reading, Speech
 from talkcli.phones import BILABIAL, INDEX, LABIODENTAL, labels_at
 from talkcli.prepared import ClipEntry, Corpus
@@ -213,20 +214,33 @@ def _pad(arrays: Sequence[NDArray[np.generic]], value: float = 0) -> Tensor:
 
 @dataclass(frozen=True)
 class Order:
-    """Which clips make which batch: all of them once an epoch, shuffled by seed and epoch."""
+    """Which clips make which batch: all of them once an epoch, shuffled by seed and epoch.
+
+    Of processes that train together, each takes its share of every batch.
+    """
 
     clips: int
     batch: int
     seed: int
     first: int
     last: int
+    rank: int = 0
+    size: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.batch, self.clips) % self.size:
+            raise TalkError(
+                f"{self.size} processes cannot share batches of {min(self.batch, self.clips)} clips alike: set "
+                "data.batch to a multiple of their number"
+            )
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         per_epoch = self.per_epoch(self.clips, self.batch)
         for step in range(self.first, self.last):
             epoch, place = divmod(step, per_epoch)
             order = np.random.default_rng([self.seed, epoch, 7]).permutation(self.clips)
-            yield [(int(i), epoch) for i in order[place * self.batch : (place + 1) * self.batch]]
+            batch = order[place * self.batch : (place + 1) * self.batch]
+            yield [(int(i), epoch) for i in batch[self.rank :: self.size]]
 
     def __len__(self) -> int:
         return self.last - self.first

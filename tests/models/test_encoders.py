@@ -47,13 +47,13 @@ def make_tiny(**changes: object) -> Tiny:
     return Tiny(config).eval()
 
 
-def save_hub(folder: Path, kind: str) -> Path:
+def save_hub(folder: Path, kind: str, **changes: object) -> Path:
     """A random model of this kind as `save_pretrained` leaves it."""
     import transformers
 
     names = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
     torch.manual_seed(0)
-    config = getattr(transformers, f"{names[kind]}Config")(**SIZES)
+    config = getattr(transformers, f"{names[kind]}Config")(**SIZES | changes)
     getattr(transformers, f"{names[kind]}ForCTC")(config).save_pretrained(folder)
     return folder
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from talkcli.clip import Audio, Phone, Topology
+from talkcli.errors import TalkError
 from talkcli.models.base import RATE, Batch
 from talkcli.phones import INDEX, PHONES, labels_at
 from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
@@ -237,6 +238,21 @@ def test_the_order_goes_on_in_the_middle_as_if_unbroken() -> None:
     assert whole == [*Order(7, 2, 5, 0, 11), *Order(7, 2, 5, 11, 20)]
     assert len(Order(7, 2, 5, 11, 20)) == 9
     assert whole != list(Order(7, 2, 6, 0, 20))
+
+
+def test_processes_share_every_batch() -> None:
+    whole = list(Order(7, 4, 5, 0, 6))
+    shares = [list(Order(7, 4, 5, 0, 6, rank, 2)) for rank in range(2)]
+    for batch, one, other in zip(whole, *shares, strict=True):
+        assert len(one) == len(other) == 2
+        assert sorted(batch) == sorted(one + other)
+
+
+def test_batches_that_cannot_be_shared_alike_are_told() -> None:
+    with pytest.raises(TalkError, match=r"2 processes cannot share batches of 3 clips alike: set data\.batch"):
+        Order(7, 3, 0, 0, 6, 0, 2)
+    with pytest.raises(TalkError, match="batches of 1 clips"):
+        Order(1, 4, 0, 0, 6, 0, 2)
 
 
 def test_the_loader_gives_batches_in_that_order(clips: Clips) -> None:
