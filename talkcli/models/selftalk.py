@@ -133,9 +133,10 @@ class SelfTalk(TalkModel):
             self.text_encoder.requires_grad_(False)
             heard, symbols = self.text_encoder.width, self.text_encoder.symbols
             self.spelling = self.text_encoder.spelling
-        self._add_interpreter(heard, symbols)
+        self.add_interpreter(heard, symbols)
 
-    def _add_interpreter(self, heard: int, symbols: int) -> None:
+    def add_interpreter(self, heard: int, symbols: int) -> None:
+        """For a recogniser whose hidden states are so wide and that knows so many symbols."""
         config = self.config
         width = config.interpreter_width
         if width != heard:

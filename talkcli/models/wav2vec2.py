@@ -201,14 +201,18 @@ class FeatureExtractor(nn.Module):
         self.conv_layers = nn.ModuleList([ConvLayer(config, index) for index in range(len(config.conv_dim))])
 
     def forward(self, samples: Tensor) -> Tensor:
-        hidden = samples[:, None]  # (B, 1, S)
+        hidden = samples[:, :, None]  # (B, S, 1)
         for layer in self.conv_layers:
             hidden = layer(hidden)
-        return hidden.transpose(1, 2)
+        return hidden
 
 
 class ConvLayer(nn.Module):
-    """A convolution, its norm where it has one, and GELU: (B, C, A) to (B, C, A')."""
+    """A convolution, its norm where it has one, and GELU: (B, A, C) to (B, A', C').
+
+    Channels last, the convolution is a few products of matrices that lie in memory as they are needed, and the norm
+    needs no copy.
+    """
 
     def __init__(self, config: Wav2Vec2Config, index: int) -> None:
         super().__init__()
@@ -224,12 +228,28 @@ class ConvLayer(nn.Module):
             self.layer_norm = nn.GroupNorm(width, width)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        hidden = self.conv(hidden)
+        hidden = self.convolved(hidden)
         if isinstance(self.layer_norm, nn.LayerNorm):
-            hidden = self.layer_norm(hidden.transpose(1, 2)).transpose(1, 2)
-        elif self.layer_norm is not None:
             hidden = self.layer_norm(hidden)
+        elif self.layer_norm is not None:
+            hidden = self.layer_norm(hidden.transpose(1, 2)).transpose(1, 2)
         return F.gelu(hidden)
+
+    def convolved(self, hidden: Tensor) -> Tensor:
+        """As many taps at a time as the convolution moves on, which lie side by side; then the taps left over."""
+        (taps,), (stride,) = self.conv.kernel_size, self.conv.stride
+        count = (hidden.shape[1] - taps) // stride + 1
+        weight = self.conv.weight.transpose(1, 2)  # (C', K, C)
+        out = None
+        for tap in range(0, taps - taps % stride, stride):
+            rows = hidden[:, tap : tap + count * stride].reshape(len(hidden), count, -1)
+            part = F.linear(rows, weight[:, tap : tap + stride].flatten(1), self.conv.bias if out is None else None)
+            out = part if out is None else out + part
+        for tap in range(taps - taps % stride, taps):
+            part = F.linear(hidden[:, tap::stride][:, :count], weight[:, tap], self.conv.bias if out is None else None)
+            out = part if out is None else out + part
+        assert out is not None
+        return out
 
 
 class FeatureProjection(nn.Module):
