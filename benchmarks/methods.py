@@ -3,9 +3,11 @@
     python benchmarks/methods.py > benchmarks/methods.md       # 24 GB of memory, some minutes
     python benchmarks/methods.py --only faceformer-biwi
 
-Full-size architectures with random weights, a clip of 10 s, 2 threads. Every row is a process of its own, and rows that
-are compared run one after another; seconds are the median of the repetitions after the first. Memory is the most that
-the process ever held, torch itself and, where ours predicts, reading the checkpoint included.
+Full-size architectures with random weights, a clip of 10 s, 2 threads. Every row is a process of its own; those that
+are compared take turns, one repetition each, so that what else the machine does troubles all alike (where SelfTalk
+trains, they run one after another: memory would not do for all). Seconds are the median of the repetitions after the
+first, and how much faster is the median of each turn's ratio. Memory is the most that the process ever held, torch
+itself and, where ours predicts, reading the checkpoint included.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +136,7 @@ def our_step(model: Any, sound: Tensor, style: Tensor, target: Tensor, kind: str
     """A step as the training loop makes it; what SelfTalk's recogniser said of the clip was kept."""
     from talkcli.models.base import Batch, Reading, Speech
     from talkcli.models.recognizer import LETTERS, Spelling
-    from talkcli.train.loop import autocast
+    from talkcli.train.loop import autocast, step_in_backward
 
     reading = None
     if hasattr(model, "add_interpreter"):
@@ -153,64 +155,105 @@ def our_step(model: Any, sound: Tensor, style: Tensor, target: Tensor, kind: str
         contacts=torch.zeros(1, 1, 2),
         reading=reading,
     )
-    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-4, fused=True)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(parameters, 1e-4, fused=True)
+    step_in_backward(optimizer, parameters)
 
     def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
         with autocast(torch.device("cpu"), kind.removeprefix("talk ")):
             terms = model.losses(batch)
         torch.stack(list(terms.values())).sum().backward()
-        optimizer.step()
 
     return step
 
 
-def measure(task: str, kind: str, repetitions: int, checkpoint: Path) -> dict[str, float]:
-    """One row, in this process."""
+def work(task: str, kind: str, checkpoint: Path) -> None:
+    """One row, in this process: a repetition for each line that comes in, and a line about each."""
     torch.manual_seed(0)
     torch.set_num_threads(2)
     name, _, what = task.partition(" ")
     method, _, data = name.partition("-")
     predicts = what == "predict"
     run = predicting(method, data, kind, checkpoint) if predicts else training(method, data, kind)
-    seconds, cpu = [], []
-    for _ in range(repetitions + 1):
+    for _ in sys.stdin:
         started, spent = time.perf_counter(), time.process_time()
         run()
-        seconds.append(time.perf_counter() - started)
-        cpu.append(time.process_time() - spent)
-    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return {
-        "seconds": statistics.median(seconds[1:]),
-        "least": min(seconds[1:]),
-        "most": max(seconds[1:]),
-        "cpu": statistics.median(cpu[1:]),
-        "gigabytes": int(peak.split()[1]) / 2**20,
-    }
+        took = time.perf_counter() - started, time.process_time() - spent
+        status = Path("/proc/self/status").read_text().splitlines()
+        peak = next(line for line in status if line.startswith("VmHWM")).split()[1]
+        print(json.dumps([*took, int(peak) / 2**20]), flush=True)
 
 
-def row(task: str, kind: str, repetitions: int, checkpoint: Path) -> dict[str, float]:
-    """The same, in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.methods", "--repetitions", str(repetitions)]
-    command += ["--checkpoint", str(checkpoint), "--row", task, kind]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return told
+class Row:
+    """A process of its own that computes a task in one way."""
+
+    def __init__(self, task: str, kind: str, checkpoint: Path) -> None:
+        command = [sys.executable, "-m", "benchmarks.methods", "--checkpoint", str(checkpoint), "--row", task, kind]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.told: list[list[float]] = []
+
+    def repeat(self) -> None:
+        """Once more; the first time does not count."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("again\n")
+        self.process.stdin.flush()
+        self.told.append(json.loads(self.process.stdout.readline()))
+
+    def end(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+    @property
+    def seconds(self) -> list[float]:
+        return [seconds for seconds, _, _ in self.told[1:]]
+
+
+def compared(task: str, kinds: Sequence[str], repetitions: int, checkpoint: Path) -> list[Row]:
+    """The rows of a task, measured."""
+    at_once = not task.startswith("selftalk") or task.endswith("predict")
+    rows: list[Row] = []
+    for group in [kinds] if at_once else [[kind] for kind in kinds]:
+        fresh = [Row(task, kind, checkpoint) for kind in group]
+        for _ in range(repetitions + 1):
+            for row in fresh:
+                row.repeat()
+        for row in fresh:
+            row.end()
+        rows += fresh
+    return rows
+
+
+def line(task: str, kind: str, row: Row, plain: Row) -> str:
+    """A line of the table."""
+    seconds, peak = row.seconds, row.told[-1][2]
+    faster = statistics.median(a / b for a, b in zip(plain.seconds, seconds, strict=True))
+    cells = (
+        task,
+        kind,
+        f"{statistics.median(seconds):.2f} ({min(seconds):.2f}-{max(seconds):.2f})",
+        f"{statistics.median(cpu for _, cpu, _ in row.told[1:]):.1f}",
+        f"{peak:.2f}",
+        f"{faster:.2f}x",
+        f"{100 * peak / plain.told[-1][2]:.0f} %",
+        GOALS.get((task, kind), ""),
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="", help="tasks whose name has this in it")
-    parser.add_argument("--repetitions", type=int, default=4)
+    parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--checkpoint", type=Path, default=None)
-    parser.add_argument("--row", nargs=2, default=None, help="measure one row in this process")
+    parser.add_argument("--row", nargs=2, default=None, help="work for one row, when told on stdin")
     options = parser.parse_args()
     if options.row and options.row[1] == "save":
         save_ours(options.row[0], options.checkpoint)
-        print("{}")
         return
     if options.row:
-        print(json.dumps(measure(*options.row, options.repetitions, options.checkpoint)))
+        work(*options.row, options.checkpoint)
         return
     print("| task | computed by | seconds (least-most) | CPU s | memory GiB | faster | memory | goal |")
     print("|---|---|---|---|---|---|---|---|")
@@ -220,15 +263,11 @@ def main() -> None:
             if options.only not in task:
                 continue
             if task.endswith("predict"):
-                row(task, "save", 0, checkpoint)
-            rows = [row(task, kind, options.repetitions, checkpoint) for kind in kinds]
-            for kind, told in zip(kinds, rows, strict=True):
-                print(
-                    f"| {task} | {kind} | {told['seconds']:.2f} ({told['least']:.2f}-{told['most']:.2f}) "
-                    f"| {told['cpu']:.1f} | {told['gigabytes']:.2f} | {rows[0]['seconds'] / told['seconds']:.2f}x "
-                    f"| {100 * told['gigabytes'] / rows[0]['gigabytes']:.0f} % | {GOALS.get((task, kind), '')} |",
-                    flush=True,
-                )
+                saving = Row(task, "save", checkpoint)
+                saving.end()
+            rows = compared(task, kinds, options.repetitions, checkpoint)
+            for kind, row in zip(kinds, rows, strict=True):
+                print(line(task, kind, row, rows[0]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Files that others made, read as data: nothing in them runs, leaves its folder, or takes memory that it does not fill."""
+"""Files that others made, read as data: nothing in them runs, leaves its folder, or takes memory it does not fill."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from talkcli.console import note, progress
 from talkcli.errors import TalkError
@@ -66,6 +67,7 @@ def fit(stage: Stage, train: Clips, valid: Clips, keep: Keep) -> None:
     log = Log(stage.folder, stage.name, step) if group.first else None
     batches = iter(loader(train, order, stage.data.workers))
     joined = group.joined(learner, stage.device)
+    hooks = step_in_backward(optimizer, parameters) if group.size == 1 and not optim.clip else []
     _seed(stage, step)  # after the loader has drawn: a resumed run draws as an unbroken one
     started = time.monotonic()
     with progress(stage.name, stage.steps) as advance:
@@ -92,6 +94,8 @@ def fit(stage: Stage, train: Clips, valid: Clips, keep: Keep) -> None:
                     keep("best", weights, step, loss)
                 _save_state(stage, step, best, optimizer, average)
             _seed(stage, step)
+    for hook in hooks:
+        hook.remove()
     if log is not None:
         log.close()
     group.wait()
@@ -124,8 +128,22 @@ def _update(
     total.backward()  # type: ignore[no-untyped-call]
     if optim.clip:
         nn.utils.clip_grad_norm_(parameters, optim.clip)
-    optimizer.step()
+    optimizer.step()  # of what has not made its step in backward()
     return {name: term.detach() for name, term in terms.items()}
+
+
+def step_in_backward(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> list[RemovableHandle]:
+    """Until the handles are removed, each parameter makes its step as soon as its gradient is whole, which then goes.
+
+    The steps are the same, and the gradients are never all there at once; what looks at all of them (clipping), or
+    shares them (several processes), cannot have it.
+    """
+
+    def step(parameter: Tensor) -> None:
+        optimizer.step()  # passes over parameters without a gradient: all others
+        parameter.grad = None
+
+    return [parameter.register_post_accumulate_grad_hook(step) for parameter in parameters]  # type: ignore[no-untyped-call]
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -75,6 +75,15 @@ def test_training_gives_the_authors_vertices_and_losses(selftalk_pair: Pair) -> 
     assert sum(term.item() for term in terms.values()) == pytest.approx(total, rel=1e-5)
 
 
+@torch.no_grad()
+def test_bfloat16_loses_the_same_within_a_percent(selftalk_pair: Pair) -> None:
+    numbers, sound, length = selftalk_pair
+    with torch.autocast("cpu", torch.bfloat16):
+        terms = all_terms(numbers.selftalk, numbers, sound, length)
+    total = float(numbers.arrays[f"forward_{sound}_{length}_loss_total"])
+    assert sum(term.item() for term in terms.values()) == pytest.approx(total, rel=0.01)
+
+
 def all_terms(model: SelfTalk, numbers: Numbers, sound: str, length: str) -> dict[str, torch.Tensor]:
     """The losses in evaluation mode, with those that belong to training."""
     batch = numbers.batch(sound, length, STYLE)

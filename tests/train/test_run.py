@@ -23,6 +23,7 @@ from talkcli.prepared import Corpus
 from talkcli.train import TrainOptions, loop, read_config, train
 from talkcli.train.config import preset_path, run_config
 from tests.make_models import make_corpus, small_settings
+from tests.models.test_encoders import save_hub
 
 SHORT = (
     "data.batch=2",
@@ -144,6 +145,20 @@ def assert_same_run(run: Path, unbroken: Path) -> None:
         assert all(torch.equal(found[key], tensor) for key, tensor in expected.items())
     for table in unbroken.glob("*.csv"):
         assert (run / table.name).read_text() == table.read_text()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_layers_are_compiled_where_the_config_says(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    compiled: list[str] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **_: compiled.append(type(self).__name__))
+    hub = save_hub(tmp_path / "hub", "wav2vec2")
+    settings = (f"model.hub.source={hub}", "model.encoder=wav2vec2", "model.time_map=front", "optim.steps=1")
+    run = options(prepared, tmp_path / "run", *settings, "data.crop_seconds=0.0", "optim.compile=true", method=method)
+    train(run)
+    assert compiled.count("EncoderLayer") == 2
+    assert ("TransformerDecoderLayer" in compiled) == (method == "selftalk")
 
 
 # -- folders that are not this run's --------------------------------------------------------------------------------
