@@ -22,7 +22,7 @@ from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, check_suffix, check_target, write
 from talkcli.head import load_head
 from talkcli.models.base import RATE, Motion, pick_device
-from talkcli.models.checkpoint import Checkpoint, load_checkpoint
+from talkcli.models.checkpoint import Checkpoint, Precision, load_checkpoint
 
 WINDOW = 20.0  # seconds that a model hears at once, at most
 MARGIN = 1.0  # seconds of context it hears on either side, and that are thrown away
@@ -217,6 +217,7 @@ def animate_file(
     options: AnimateOptions,
     export_options: ExportOptions,
     device: str = "auto",
+    precision: Precision = "fp32",
 ) -> None:
     """Speech from a file, or "-" for standard input, into a file; the suffix picks the format.
 
@@ -228,5 +229,5 @@ def animate_file(
     audio = load_audio("-" if source == "-" else Path(source), RATE)
     if not len(audio.samples):
         raise TalkError(f"{'standard input' if source == '-' else source} has no samples: there is nothing to animate")
-    checkpoint = load_checkpoint(model, pick_device(device))
+    checkpoint = load_checkpoint(model, pick_device(device), precision)
     write(animate(audio, checkpoint, options), output, export_options, frame_count(audio, options.fps))

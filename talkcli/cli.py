@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from talkcli import __version__
-from talkcli.commands import animate, benchmark, evaluate, info, models, preprocess, train
+from talkcli.commands import animate, benchmark, evaluate, import_, info, models, preprocess, train
 from talkcli.console import stderr
 from talkcli.errors import TalkError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("animate")(animate.animate)
 app.command("benchmark")(benchmark.benchmark)
 app.command("evaluate")(evaluate.evaluate)
+app.command("import")(import_.import_)
 app.command("info")(info.info)
 app.command("models")(models.models)
 app.command("train")(train.train)

@@ -69,6 +69,15 @@ def open_to_readers(path: Path) -> None:
     path.chmod(0o666 & ~mask)
 
 
+def cpu_knows_bfloat16() -> bool:
+    """Whether this processor multiplies in bfloat16, as far as the system tells."""
+    try:
+        told = Path("/proc/cpuinfo").read_text("utf-8").split()
+    except OSError:
+        return False
+    return "avx512_bf16" in told or "amx_bf16" in told
+
+
 def torch_has_cuda() -> bool:
     """Whether the installed torch is a CUDA build; tells without importing it."""
     spec = importlib.util.find_spec("torch")

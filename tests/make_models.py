@@ -6,6 +6,7 @@ Shape letters: B clips, T frames, V vertices, K coefficients, S samples.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from talkcli.articulation import controls
 from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import Audio, CorpusInfo, Floats, Phone, Topology
 from talkcli.head import load_head
+from talkcli.models import method_class
 from talkcli.models.base import RATE, Batch, Speech
 from talkcli.models.selftalk import SelfTalk, SelfTalkConfig
 from talkcli.phones import INDEX, PHONES
@@ -54,6 +56,12 @@ PLATE = Topology(
     regions={"lips": np.array([1, 3, 4], np.int32), "upper_face": np.array([0], np.int32)},
     landmarks={"chin": 5},
 )
+
+
+def small_settings(method: str, *changes: str) -> list[str]:
+    """Those of SMALL, and of changes, that a method's config knows."""
+    known = {field.name for field in fields(method_class(method).Config)}
+    return [text for text in (*SMALL, *changes) if text.partition("=")[0].partition(".")[0] in known]
 
 
 def make_info(topology: Topology | None = None, fps: float = 30.0) -> CorpusInfo:

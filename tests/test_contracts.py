@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -20,11 +20,12 @@ from talkcli.head import load_head
 from talkcli.models import METHODS, method_class
 from talkcli.models.base import TalkModel
 from talkcli.models.checkpoint import load_checkpoint, save_checkpoint
-from talkcli.models.encoders import ENCODERS, HubConfig, TinyConfig, build_encoder
+from talkcli.models.encoders import ENCODERS, TinyConfig, build_encoder
+from talkcli.models.pretrained import HubConfig
 from talkcli.prepared import RATE
 from tests.make import make_tone
 from tests.make_datasets import MINIATURES
-from tests.make_models import PLATE, SMALL, make_batch, make_info, make_speech_tensors
+from tests.make_models import PLATE, make_batch, make_info, make_speech_tensors, small_settings
 from tests.models.test_encoders import save_hub
 
 # -- methods --------------------------------------------------------------------------------------------------------
@@ -34,8 +35,7 @@ def small(method: str, *changes: str) -> TalkModel:
     """The method at a very small size, on a topology of six vertices."""
     torch.manual_seed(0)
     made = method_class(method)
-    known = {field.name for field in fields(made.Config)}
-    overrides = [text for text in (*SMALL, "basis=none", *changes) if text.partition("=")[0].partition(".")[0] in known]
+    overrides = small_settings(method, "basis=none", *changes)
     return made(configs.load(made.Config, overrides=overrides), make_info(PLATE))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Prepared data (`talk preprocess`).")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; an unfinished run goes on.")],
     method: Annotated[str, typer.Option(help="Which method, e.g. selftalk.")] = "selftalk",
-    preset: Annotated[str, typer.Option(help="A config that is shipped; paper is the paper's.")] = "tiny",
+    preset: Annotated[str, typer.Option(help="A config that is shipped: tiny, paper-vocaset or paper-biwi.")] = "tiny",
     config: Annotated[Path | None, typer.Option(help="TOML file with keys that differ from the preset.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One key, e.g. optim.lr=3e-4. May be repeated.")
@@ -22,7 +23,7 @@ def train(
     jobs: Annotated[int, typer.Option(min=0, help="Processes that prepare features; 0: one a core.")] = 0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Train anew where --out holds a run.")] = False,
 ) -> None:
-    """Train a method on prepared data."""
+    """Train a method on prepared data; started by torchrun, on several GPUs or machines."""
     from talkcli.train import TrainOptions
     from talkcli.train import train as train_model
 
@@ -38,4 +39,6 @@ def train(
         jobs=jobs,
         force=force,
     )
-    typer.echo(train_model(options))
+    best = train_model(options)
+    if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts, the first speaks
+        typer.echo(best)

@@ -19,6 +19,7 @@ from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import Audio, CorpusInfo
 from talkcli.errors import TalkError
 from talkcli.models.basis import OutputBasis
+from talkcli.models.wav2vec2 import EncoderLayer
 
 RATE = 16000  # samples a second that every encoder hears
 
@@ -57,13 +58,41 @@ class Speech(_Tensors):
 
 
 @dataclass(frozen=True, eq=False)
+class Heard:
+    """features (B, A, D); phone logits (B, A, 40) and contact logits (B, A, 2) from encoders that have those heads."""
+
+    features: Tensor
+    phone_logits: Tensor | None = None
+    contact_logits: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Reading(_Tensors):
+    """What a speech recogniser makes of sound: hidden states (B, A, D), the likeliest symbol of each step (B, A), and
+    how many steps count (B,)."""
+
+    hidden: Tensor
+    symbols: Tensor  # int64, 0 after a clip's end
+    steps: Tensor
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A recogniser that hears each clip once, before training: key names its answers on disk, make loads it."""
+
+    key: str
+    make: Callable[[torch.device], Callable[[Speech], Reading]]
+
+
+@dataclass(frozen=True, eq=False)
 class Batch(_Tensors):
     """Clips to learn from, padded to the longest.
 
     motion (B, T, K) are target displacements in the model's output basis (for the basis "none" K is 3 V and they are
     the displacements themselves); frames (B,) count; outside (B,) is the mean square, per vertex coordinate and frame,
     of what the basis cannot hold. phones (B, A) are phone numbers at the encoder's rate, -1 where none is known;
-    contacts (B, A, 2) say where the lips meet and where the lower lip meets the teeth.
+    contacts (B, A, 2) say where the lips meet and where the lower lip meets the teeth. reading is what the model's
+    listener made of the sound, where it has one.
     """
 
     speech: Speech
@@ -74,6 +103,11 @@ class Batch(_Tensors):
     style: Tensor  # (B, N)
     phones: Tensor  # (B, A) int64
     contacts: Tensor  # (B, A, 2)
+    reading: Reading | None = None
+
+    def cut(self, frames: Tensor) -> Batch:
+        """The same with no more than these frames (B,) of motion."""
+        return replace(self, motion=self.motion[:, : int(frames.max())], frames=frames)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +155,19 @@ class TalkModel(nn.Module, ABC):
     wants_posteriors: bool = False
     label_rate: float  # labels a second that losses() expects in a batch
     takes_style: ClassVar[bool] = True  # False where a speaker is known by the template alone
+    whole_clips: bool = False  # losses() takes a clip's sound and motion as they are, however long each is
+    listener: Listener | None = None  # after begin_training(): what losses() wants to be told of the sound
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of the weights that predict() does not need
+    computed: ClassVar[tuple[str, ...]] = ()  # what published weights hold and we compute
+
+    @classmethod
+    def published(cls, weights: Mapping[str, Tensor]) -> Any:
+        """The config of a state dict that the method's authors published, from its names and shapes.
+
+        Raises:
+            KeyError: it is not one of theirs.
+        """
+        raise KeyError("no published weights of this method are known")
 
     def begin_training(self, pretrain: Pretrain) -> None:
         """Build the parts that only training needs; pretrain(name, part) trains one first."""
@@ -142,6 +188,19 @@ class TalkModel(nn.Module, ABC):
     def fps(self) -> float:
         return self.corpus.fps
 
+    def lighten(self) -> None:
+        """Put the largest part, where there is one, into bfloat16: half the memory, and faster where it is known."""
+
+    def compile_layers(self) -> None:
+        """Have torch compile the layers of the transformers, each kind once: worth its minutes on a GPU."""
+        for part in self.modules():
+            if isinstance(part, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer | EncoderLayer):
+                part.compile(dynamic=True)
+
+    def frame_count(self, samples: int) -> int:
+        """How many frames predict() makes of so much sound."""
+        return max(1, round(samples / RATE * self.fps))
+
     def hear(self, samples: NDArray[np.float32]) -> Speech:
         """One clip's samples (S,) at 16 kHz as the model wants them, batch of one."""
         posteriors = torch.from_numpy(phone_posteriors(samples))[None] if self.wants_posteriors else None
@@ -152,7 +211,7 @@ class TalkModel(nn.Module, ABC):
     def animate(self, audio: Audio, template: NDArray[np.float32], style: NDArray[np.float32]) -> Motion:
         """Motion at the corpus' own frame rate for one stretch of 16 kHz speech; template (V, 3), style (N,)."""
         self.eval()
-        frames = max(1, round(audio.seconds * self.fps))
+        frames = self.frame_count(len(audio.samples))
         predicted = self.predict(
             self.hear(audio.samples),
             torch.from_numpy(template)[None].to(self.device),

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -27,9 +27,11 @@ from talkcli.errors import TalkError
 from talkcli.head import load_head
 from talkcli.models import METHODS, method_class
 from talkcli.models.base import TalkModel
-from talkcli.platform import open_to_readers
+from talkcli.models.layers import WithoutRandomWeights
+from talkcli.platform import cpu_knows_bfloat16, open_to_readers
 
 FORMAT = 1
+Precision = Literal["fp32", "bf16", "auto"]
 SHIPPED = Path(__file__).parents[1] / "resources" / "models"
 
 
@@ -119,8 +121,11 @@ def shipped_models() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
-def load_checkpoint(model: str, device: torch.device | None = None) -> Checkpoint:
-    """The model that a name, a run's folder or a checkpoint file means, in evaluation mode."""
+def load_checkpoint(model: str, device: torch.device | None = None, precision: Precision = "fp32") -> Checkpoint:
+    """The model that a name, a run's folder or a checkpoint file means, in evaluation mode.
+
+    precision bf16 keeps a pretrained encoder in bfloat16, auto does so where the processor knows it.
+    """
     path = find_checkpoint(model)
     try:
         path.open("rb").close()  # safe_open calls every file that it cannot read missing
@@ -128,7 +133,8 @@ def load_checkpoint(model: str, device: torch.device | None = None) -> Checkpoin
             told = json.loads((file.metadata() or {}).get("talk", "null"))
             if not isinstance(told, dict):
                 raise ValueError("it does not say of which model it is")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+            others = [name for name in file.keys() if not name.startswith("model.")]  # noqa: SIM118  # not a dict
+            tensors = {name: file.get_tensor(name) for name in others}
     except OSError as error:
         raise TalkError(f"{path} cannot be read: {error.strerror or error}") from error
     except (SafetensorError, ValueError) as error:
@@ -138,18 +144,59 @@ def load_checkpoint(model: str, device: torch.device | None = None) -> Checkpoin
     try:
         corpus, templates = _corpus(told["corpus"], tensors)
         made = method_class(told["method"])
-        built = made(configs.from_dict(made.Config, told["config"], str(path)), corpus)
+        with WithoutRandomWeights():
+            built = made(configs.from_dict(made.Config, told["config"], str(path)), corpus)
         if built.basis.fingerprint != told["basis"]:
             raise TalkError(f"{path} was trained on another version of the packaged head: train it anew")
-        weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
-        built.load_state_dict(weights)  # not assign=True: mapped memory is not aligned, which changes last digits
-    except (KeyError, RuntimeError) as error:
+        if precision == "bf16" or (precision == "auto" and knows_bfloat16(device)):
+            built.lighten()
+        _fill(built, path)
+    except (KeyError, RuntimeError, OSError) as error:
         raise TalkError(f"{path} is damaged or was made by another version: {str(error).splitlines()[0]}") from error
     built.eval().requires_grad_(False)
     if device is not None:
         built.to(device)
     name = path.stem if path.parent == SHIPPED else (path.parent.name if path.stem in ("best", "last") else path.stem)
     return Checkpoint(built, name, told["method"], templates, told.get("provenance", {}))
+
+
+def knows_bfloat16(device: torch.device | None) -> bool:
+    """Whether arithmetic in bfloat16 is faster there."""
+    if device is not None and device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return cpu_knows_bfloat16()
+
+
+def _fill(model: TalkModel, path: Path) -> None:
+    """Read the weights of a checkpoint right to where they belong: mapped memory would be there a second time, and is
+    not aligned, which changes last digits.
+
+    Raises:
+        KeyError, RuntimeError, OSError: they are not those of the model, or are cut short.
+    """
+    own = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    with path.open("rb") as file, torch.no_grad():
+        start = 8 + int.from_bytes(file.read(8), "little")
+        entries = json.loads(file.read(start - 8))
+        found = {name for name in entries if name.startswith("model.")}
+        if found != own.keys():
+            raise KeyError(f"it lacks or has too many weights: {', '.join(sorted(found ^ own.keys())[:3])}")
+        for name, tensor in own.items():
+            if list(tensor.shape) != entries[name]["shape"]:
+                raise RuntimeError(f"{name} has the shape {entries[name]['shape']}, not {list(tensor.shape)}")
+            kind = _KINDS[entries[name]["dtype"]]
+            target = (
+                tensor if kind == tensor.dtype and tensor.is_contiguous() else torch.empty(tensor.shape, dtype=kind)
+            )
+            file.seek(start + entries[name]["data_offsets"][0])
+            memory: Any = target.reshape(-1).view(torch.uint8).numpy()
+            if file.readinto(memory) != target.nbytes:
+                raise RuntimeError(f"it ends in the middle of {name}")
+            if target is not tensor:
+                tensor.copy_(target)
+
+
+_KINDS = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16, "I64": torch.int64}
 
 
 def _corpus(told: dict[str, Any], tensors: Mapping[str, Tensor]) -> tuple[CorpusInfo, dict[str, NDArray[np.float32]]]:

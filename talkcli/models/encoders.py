@@ -1,34 +1,33 @@
 """Speech encoders: samples in, features in even steps out.
 
-Shape letters: B clips, S samples, A encoder steps, D width, M mel bands, P posterior steps.
+Shape letters: B clips, S samples, A encoder steps, T frames, D width, M mel bands, P posterior steps.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from talkcli.errors import TalkError
-from talkcli.models.base import RATE, Speech
-from talkcli.models.layers import ChannelNorm, DilatedBlock, length_mask
+from talkcli.models.base import RATE, Heard, Speech
+from talkcli.models.layers import (
+    ChannelNorm,
+    DilatedBlock,
+    TimeMap,
+    length_mask,
+    match_frames,
+    mesh_frames,
+    stretch,
+)
+from talkcli.models.pretrained import SHORTEST, HubConfig, HubEncoder, Pretrained, Wav2Vec2Encoder, padding_mask
 from talkcli.phones import PHONES
 
 HOP = 160  # samples from one mel column to the next: 100 Hz, the posteriors' rate
 POSTERIORS = 42
-
-
-@dataclass(frozen=True, eq=False)
-class Heard:
-    """features (B, A, D); phone logits (B, A, 40) and contact logits (B, A, 2) from encoders that have those heads."""
-
-    features: Tensor
-    phone_logits: Tensor | None = None
-    contact_logits: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +40,6 @@ class TinyConfig:
     dropout: float = 0.1
     mask_bands: int = 12  # widest of two mel bands hidden in training, of 80
     mask_steps: int = 12  # longest of two stretches hidden in training, at 100 Hz
-
-
-@dataclass(frozen=True, kw_only=True)
-class HubConfig:
-    """A pretrained encoder of Hugging Face's kind."""
-
-    source: str = "jonatasgrosman/wav2vec2-large-xlsr-53-english"  # SelfTalk, released code; a local folder serves too
-    freeze_convolutions: bool = True  # FaceFormer and SelfTalk train all but the convolutional front
-    architecture: str = ""  # the source's config as JSON, in checkpoints: what brings weights needs no source
 
 
 class LogMel(nn.Module):
@@ -144,48 +134,13 @@ def _spans(clips: int, total: int, longest: int, device: torch.device) -> tuple[
     return start.to(device), length.to(device)
 
 
-class Hub(nn.Module):
-    """wav2vec2, HuBERT or WavLM through transformers' own forward, 50 steps a second."""
-
-    rate = 50.0
-    wants_posteriors = False
-
-    def __init__(self, config: HubConfig) -> None:
-        super().__init__()
-        from transformers import AutoConfig, AutoModel
-
-        try:
-            if config.architecture:
-                known: Any = AutoModel  # whose from_config has no types
-                self.model = known.from_config(AutoConfig.for_model(**json.loads(config.architecture)))
-            else:
-                self.model = AutoModel.from_pretrained(config.source)
-        except (OSError, ValueError) as error:
-            raise TalkError(
-                f"cannot load the speech encoder '{config.source}': name a folder that holds it, or a Hub model while "
-                "online, or choose encoder=tiny"
-            ) from error
-        self.config = replace(config, architecture=self.model.config.to_json_string())
-        self.width = int(self.model.config.hidden_size)
-        if config.freeze_convolutions:
-            self.model.feature_extractor.requires_grad_(False)
-
-    def forward(self, speech: Speech) -> Heard:
-        return Heard(self.model(normal(speech)).last_hidden_state)
-
-
-def normal(speech: Speech) -> Tensor:
-    """Samples (B, S) with a mean of 0 and a variance of 1 over each clip, as wav2vec2 and its kin were trained."""
-    inside = length_mask(speech.lengths, speech.samples.shape[1])
-    count = speech.lengths[:, None]
-    mean = (speech.samples * inside).sum(1, keepdim=True) / count
-    centred = (speech.samples - mean) * inside
-    return centred / (centred.square().sum(1, keepdim=True) / count + 1e-7).sqrt()
-
-
-Make = Callable[[TinyConfig, HubConfig], "Tiny | Hub"]
-ENCODERS: dict[str, Make] = {"tiny": lambda tiny, _: Tiny(tiny)}
-ENCODERS |= dict.fromkeys(("wav2vec2", "hubert", "wavlm"), lambda _, hub: Hub(hub))
+Make = Callable[[TinyConfig, HubConfig], "Tiny | Pretrained"]
+ENCODERS: dict[str, Make] = {
+    "tiny": lambda tiny, _: Tiny(tiny),
+    "wav2vec2": lambda _, hub: Wav2Vec2Encoder.load(hub),
+    "hubert": lambda _, hub: HubEncoder(hub),
+    "wavlm": lambda _, hub: HubEncoder(hub),
+}
 
 
 def build_encoder(name: str, tiny: TinyConfig, hub: HubConfig) -> Any:
@@ -193,3 +148,71 @@ def build_encoder(name: str, tiny: TinyConfig, hub: HubConfig) -> Any:
     if name not in ENCODERS:
         raise TalkError(f"unknown encoder '{name}'; choose from: {', '.join(ENCODERS)}")
     return ENCODERS[name](tiny, hub)
+
+
+@dataclass(frozen=True, eq=False)
+class Framed:
+    """What an encoder heard, in step with frames: features (B, T, k, D), k steps for each frame, of which frames (B,)
+    count; heard has the heads' logits."""
+
+    features: Tensor
+    frames: Tensor
+    heard: Heard
+
+
+def check_time_map(encoder: Tiny | Pretrained, time_map: TimeMap, fps: float) -> None:
+    """
+    Raises:
+        TalkError: the encoder or the corpus' frame rate cannot do it.
+    """
+    if time_map in ("front", "stack") and not isinstance(encoder, Pretrained):
+        raise TalkError(f"time_map={time_map} needs wav2vec2, hubert or wavlm: set model.time_map=time")
+    if time_map == "stack" and encoder.rate != 2 * fps:
+        raise TalkError(f"time_map=stack needs {encoder.rate / 2:g} frames a second, not {fps:g}: set time_map=front")
+
+
+def frame_count(encoder: Tiny | Pretrained, samples: int, fps: float, time_map: TimeMap) -> int:
+    """How many frames so many samples become, at least one: exactly as many as the released code makes."""
+    if isinstance(encoder, Pretrained) and time_map in ("front", "stack"):
+        steps = encoder.steps(max(samples, SHORTEST))
+        return max(1, mesh_frames(steps, encoder.rate, fps, "front" if time_map == "front" else "stack"))
+    return max(1, round(samples / RATE * fps))
+
+
+def listen(
+    encoder: Tiny | Pretrained,
+    speech: Speech,
+    frames: Tensor,
+    fps: float,
+    time_map: TimeMap,
+    *,
+    cut_first: bool = False,
+) -> Framed:
+    """What the encoder hears in each of frames (B,), or in as many of them as the sound fills for "stack".
+
+    cut_first leaves what "stack" cuts off out of the transformer's hearing as well (FaceFormer).
+    """
+    if isinstance(encoder, Pretrained) and time_map in ("front", "stack"):
+        features, steps = encoder.fronts(speech)
+        if time_map == "front":
+            hidden = encoder.body(stretch(features, steps, frames), padding_mask(frames))
+            return Framed(hidden[:, :, None], frames, Heard(hidden))
+        frames = torch.minimum(frames, steps // 2)
+        if cut_first:
+            features, steps = features[:, : 2 * int(frames.max())], 2 * frames
+        hidden = encoder.body(features, padding_mask(steps))
+        return Framed(torch.unflatten(hidden[:, : 2 * int(frames.max())], 1, (-1, 2)), frames, Heard(hidden))
+    heard: Heard = encoder(speech)
+    matched = match_frames(heard.features, encoder.rate, int(frames.max()), fps, time_map)
+    return Framed(matched[:, :, None], frames, heard)
+
+
+def hold(motion: Tensor, frames: int) -> Tensor:
+    """(B, T', ...) to (B, frames, ...): the last frame stays where there are not enough."""
+    return motion[:, torch.arange(frames, device=motion.device).clamp(max=motion.shape[1] - 1)]
+
+
+def lighten(encoder: Tiny | Pretrained) -> None:
+    """A pretrained encoder in bfloat16; the small one stays as it is."""
+    if isinstance(encoder, Pretrained):
+        encoder.bfloat16()

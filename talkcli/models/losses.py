@@ -5,6 +5,8 @@ Shape letters: B clips, T frames, K coefficients, A encoder steps.
 
 from __future__ import annotations
 
+import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -15,14 +17,27 @@ from talkcli.models.layers import length_mask
 
 def masked_mean(values: Tensor, inside: Tensor) -> Tensor:
     """The mean of values where inside is true, both (B, T)."""
-    return (values * inside).sum() / inside.sum().clamp(min=1)
+    return (values * inside).sum() / shared(inside.sum())
+
+
+def shared(count: Tensor) -> Tensor:
+    """What a sum is divided by, at least 1.
+
+    Where processes train together, it is the mean of their counts: the mean of their losses is then the loss of all
+    their clips in one batch, however long each is.
+    """
+    if not (torch.is_grad_enabled() and dist.is_initialized()):
+        return count.clamp(min=1)
+    total = count.detach().double()
+    dist.all_reduce(total)
+    return (total.clamp(min=1) / dist.get_world_size()).float()
 
 
 def position(basis: OutputBasis, error: Tensor, batch: Batch, region: str | None = None) -> Tensor:
     """Mean squared error of vertices; error (B, T, K). What the target holds outside the basis counts as well."""
     inside = length_mask(batch.frames, error.shape[1])
     mean = masked_mean(basis.squared_error(error, region), inside)
-    return mean if region else mean + (batch.outside * batch.frames).sum() / batch.frames.sum()
+    return mean if region else mean + (batch.outside * batch.frames).sum() / shared(batch.frames.sum())
 
 
 def velocity(basis: OutputBasis, error: Tensor, batch: Batch, region: str | None = None) -> Tensor:
@@ -36,7 +51,7 @@ def phone_error(logits: Tensor, phones: Tensor) -> Tensor:
     steps = min(logits.shape[1], phones.shape[1])
     flat, target = logits[:, :steps].flatten(0, 1).float(), phones[:, :steps].flatten()
     total = F.cross_entropy(flat, target, ignore_index=-1, label_smoothing=0.05, reduction="sum")
-    return total / (target >= 0).sum().clamp(min=1)
+    return total / shared((target >= 0).sum())
 
 
 def contact_error(logits: Tensor, contacts: Tensor, phones: Tensor) -> Tensor:

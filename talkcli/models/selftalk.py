@@ -5,21 +5,31 @@ Shape letters: B clips, T frames, V vertices, K basis coefficients, L lip vertic
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Learner, Prediction, Pretrain, Speech, TalkModel
+from talkcli.models.base import Batch, Heard, Learner, Prediction, Pretrain, Speech, TalkModel
 from talkcli.models.basis import BASES, BasisName
-from talkcli.models.encoders import Heard, HubConfig, TinyConfig, build_encoder
-from talkcli.models.layers import TimeMap, length_mask, match_frames
+from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, hold, lighten, listen
+from talkcli.models.layers import TimeMap, length_mask, stretch
 from talkcli.models.losses import contact_error, masked_mean, phone_error, position, velocity
-from talkcli.models.recognizer import RecognizerConfig, build_recognizer, collapse, ctc, recognizer_class
+from talkcli.models.pretrained import HubConfig, architecture_of
+from talkcli.models.recognizer import (
+    RecognizerConfig,
+    about,
+    build_recognizer,
+    ctc,
+    listener,
+    read,
+    recognizer_class,
+    spelling,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +39,7 @@ class SelfTalkConfig:
     encoder: str = "wav2vec2"
     hub: HubConfig = field(default_factory=HubConfig)
     tiny: TinyConfig = field(default_factory=TinyConfig)
-    time_map: TimeMap = "ends"
+    time_map: TimeMap = "front"  # stack for BIWI
     basis: BasisName = "none"
     width: int = 512  # 1024 for BIWI
     heads: int = 4
@@ -68,12 +78,17 @@ class SelfTalk(TalkModel):
         self.corpus = corpus
         self.basis = BASES[config.basis](corpus)
         self.audio_encoder = build_encoder(config.encoder, config.tiny, config.hub)
+        check_time_map(self.audio_encoder, config.time_map, corpus.fps)
         built = self.audio_encoder.config
         self.config = replace(config, hub=built) if isinstance(built, HubConfig) else config
-        listener = recognizer_class(config.recognizer)
-        self.wants_posteriors = self.audio_encoder.wants_posteriors or listener.wants_posteriors
+        made = recognizer_class(config.recognizer)
+        self.wants_posteriors = self.audio_encoder.wants_posteriors or made.wants_posteriors
+        self.asks_once = config.recognizer.targets == "cached" and not made.trained_first
+        self.whole_clips = self.asks_once or config.time_map in ("front", "stack")
         self.label_rate = self.audio_encoder.rate
-        self.audio_feature_map = nn.Linear(self.audio_encoder.width, config.width)
+        self.lips = "lip_reading" if "lip_reading" in corpus.topology.regions else "lips"  # what the interpreter sees
+        steps = 2 if config.time_map == "stack" else 1
+        self.audio_feature_map = nn.Linear(steps * self.audio_encoder.width, config.width)
         layer = nn.TransformerDecoderLayer(
             config.width, config.heads, 2 * config.width, dropout=config.dropout, batch_first=True
         )
@@ -82,16 +97,52 @@ class SelfTalk(TalkModel):
         nn.init.zeros_(self.vertice_map_r.weight)
         nn.init.zeros_(self.vertice_map_r.bias)
 
+    @classmethod
+    def published(cls, weights: Mapping[str, Tensor]) -> SelfTalkConfig:
+        width, heard = weights["audio_feature_map.weight"].shape
+        hub = HubConfig(architecture=architecture_of(weights, "audio_encoder."))
+        steps = heard // len(weights["audio_encoder.feature_projection.projection.bias"])
+        interpreter: dict[str, Any] = {}
+        if "lip_map.weight" in weights:
+            layers = {name.split(".")[3] for name in weights if name.startswith("transformer.encoder.layers.")}
+            interpreter = {
+                "interpreter_width": len(weights["lip_map.bias"]),
+                "interpreter_layers": len(layers),
+                "interpreter_feed_forward": len(weights["transformer.encoder.layers.0.linear1.bias"]),
+            }
+        return SelfTalkConfig(
+            hub=hub,
+            time_map="stack" if steps == 2 else "front",
+            width=width,
+            **interpreter,
+        )
+
     def begin_training(self, pretrain: Pretrain) -> None:
-        """Add the speech recogniser, trained first where it is the tiny one and frozen, and the interpreter."""
+        """Add the interpreter, and the speech recogniser: trained first where it is the tiny one, and frozen, or, where
+        it is asked once for each clip, as a listener."""
         config = self.config
-        self.text_encoder = build_recognizer(config.recognizer)
-        if self.text_encoder.trained_first:
-            learner: Learner = self.text_encoder
-            pretrain("recognizer", learner)
-        self.text_encoder.requires_grad_(False)
+        if self.asks_once:
+            known = about(config.recognizer.hub)
+            heard, symbols = known.hidden_size, known.vocab_size
+            self.spelling = spelling(config.recognizer.hub, symbols)
+            self.listener = listener(config.recognizer)
+        else:
+            self.text_encoder = build_recognizer(config.recognizer)
+            if self.text_encoder.trained_first:
+                learner: Learner = self.text_encoder
+                pretrain("recognizer", learner)
+            self.text_encoder.requires_grad_(False)
+            heard, symbols = self.text_encoder.width, self.text_encoder.symbols
+            self.spelling = self.text_encoder.spelling
+        self.add_interpreter(heard, symbols)
+
+    def add_interpreter(self, heard: int, symbols: int) -> None:
+        """For a recogniser whose hidden states are so wide and that knows so many symbols."""
+        config = self.config
         width = config.interpreter_width
-        self.lip_map = nn.Linear(3 * len(self.basis.indices("lips")), width)
+        if width != heard:
+            raise TalkError(f"model.interpreter_width is {width}; it must be the recogniser's, {heard}")
+        self.lip_map = nn.Linear(3 * len(self.basis.indices(self.lips)), width)
         self.transformer = nn.Transformer(
             width,
             config.interpreter_heads,
@@ -101,35 +152,37 @@ class SelfTalk(TalkModel):
             config.interpreter_dropout,
             batch_first=True,
         )
-        self.lm_head = nn.Linear(width, self.text_encoder.symbols)
-        if width != self.text_encoder.width:
-            raise TalkError(
-                f"model.interpreter_width is {width}; it must be the recogniser's, {self.text_encoder.width}"
-            )
+        self.lm_head = nn.Linear(width, symbols)
 
-    def motion(self, speech: Speech, frames: int, counts: Tensor | None = None) -> tuple[Tensor, Heard]:
-        """Basis coefficients (B, T, K) and what the encoder heard; counts (B,) frames where clips are padded."""
-        heard: Heard = self.audio_encoder(speech)
-        features = match_frames(
-            heard.features, self.audio_encoder.rate, frames, self.corpus.fps, self.config.time_map
-        )  # (B, T, D)
-        padding = None if counts is None else ~length_mask(counts, frames)
-        hidden = self.audio_feature_map(features)
+    def lighten(self) -> None:
+        lighten(self.audio_encoder)
+
+    def frame_count(self, samples: int) -> int:
+        return frame_count(self.audio_encoder, samples, self.corpus.fps, self.config.time_map)
+
+    def motion(self, speech: Speech, frames: Tensor) -> tuple[Tensor, Tensor, Heard]:
+        """Basis coefficients (B, T, K) for frames (B,) of each clip, as many of them as there are, and what the encoder
+        heard."""
+        framed = listen(self.audio_encoder, speech, frames, self.corpus.fps, self.config.time_map)
+        same = bool((framed.frames == framed.frames[0]).all())
+        padding = None if same else ~length_mask(framed.frames, framed.features.shape[1])
+        hidden = self.audio_feature_map(framed.features.flatten(2))
         hidden = self.transformer_decoder(
             hidden, hidden, tgt_key_padding_mask=padding, memory_key_padding_mask=padding
         )  # (B, T, D): no causal mask and no position code, as released
         with torch.autocast(hidden.device.type, enabled=False):
-            return self.vertice_map_r(hidden.float()), heard
+            return self.vertice_map_r(hidden.float()), framed.frames, framed.heard
 
     def predict(self, speech: Speech, template: Tensor, style: Tensor, frames: int) -> Prediction:
         """Style is not used: SelfTalk knows a speaker by the template alone."""
-        motion, heard = self.motion(speech, frames)
-        vertices = self.basis.decode(motion) + template[:, None]  # (B, T, V, 3)
+        motion, _, heard = self.motion(speech, torch.full_like(speech.lengths, frames))
+        vertices = self.basis.decode(hold(motion, frames)) + template[:, None]  # (B, T, V, 3)
         return Prediction(vertices, heard.phone_logits, heard.contact_logits, self.audio_encoder.rate)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         config = self.config
-        motion, heard = self.motion(batch.speech, batch.motion.shape[1], batch.frames)
+        motion, frames, heard = self.motion(batch.speech, batch.frames)
+        batch = batch.cut(frames)
         error = motion - batch.motion  # (B, T, K)
         terms = {
             "position": config.position_weight * position(self.basis, error, batch),
@@ -149,26 +202,30 @@ class SelfTalk(TalkModel):
 
     def reading(self, motion: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The interpreter's two terms: its features against the recogniser's, its symbols against the transcript."""
-        with torch.no_grad():
-            self.text_encoder.eval()  # the released code leaves it in training mode: its targets are then noisy
-            hidden, logits = self.text_encoder(batch.speech)  # (B, A, D), (B, A, C)
-            steps = self.text_encoder.steps(batch.speech).clamp(max=hidden.shape[1])  # (B,)
-            inside = length_mask(steps, hidden.shape[1])  # (B, A)
-            targets, lengths = collapse(logits.argmax(-1) * inside)
-        features, read = self.interpret(motion, hidden.shape[1], inside)
+        told = batch.reading
+        if told is None:
+            with torch.no_grad():
+                self.text_encoder.train(self.config.recognizer.targets == "live")
+                told = read(self.text_encoder, batch.speech)
+        steps = told.steps
+        if self.config.time_map == "stack":
+            steps = torch.minimum(steps, 2 * batch.frames)  # no more than there are frames for, as released
+        hidden = told.hidden[:, : int(steps.max())]
+        inside = length_mask(steps, hidden.shape[1])  # (B, A)
+        targets, lengths = self.spelling.transcripts(told.symbols[:, : hidden.shape[1]] * inside)
+        features, symbols = self.interpret(motion, batch.frames, steps)
         latent = masked_mean((features.float() - hidden.float()).square().mean(-1), inside)
         return {
             "latent": self.config.latent_weight * latent,
-            "ctc": self.config.ctc_weight * ctc(read, steps, targets, lengths),
+            "ctc": self.config.ctc_weight * ctc(symbols, steps, targets, lengths),
         }
 
-    def interpret(self, motion: Tensor, steps: int, inside: Tensor) -> tuple[Tensor, Tensor]:
-        """Lip reading: coefficients (B, T, K) to features (B, A, D) and symbol logits (B, A, C)."""
-        lips = self.lip_map(self.basis.decode_at(motion, "lips").flatten(-2))  # (B, T, D)
-        lips = F.interpolate(lips.transpose(1, 2).float(), size=steps, mode="linear", align_corners=True).transpose(
-            1, 2
-        )
-        padding = None if bool(inside.all()) else ~inside
+    def interpret(self, motion: Tensor, frames: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Lip reading: coefficients (B, T, K), of which frames (B,) count, to features (B, A, D) and symbol logits
+        (B, A, C) of steps (B,)."""
+        lips = self.lip_map(self.basis.decode_at(motion, self.lips).flatten(-2))  # (B, T, D)
+        lips = stretch(lips, frames, steps)  # (B, A, D)
+        padding = None if bool((steps == steps[0]).all()) else ~length_mask(steps, lips.shape[1])
         features = self.transformer(
             lips,
             lips,

@@ -26,7 +26,10 @@ from talkcli.prepared import Corpus
 from talkcli.train.config import preset_path, run_config
 from talkcli.train.data import Clips, Order
 from talkcli.train.features import Recipe, Store
+from talkcli.train.group import Group, own_device, together
+from talkcli.train.log import draw_curves
 from talkcli.train.loop import Stage, fit
+from talkcli.train.readings import Readings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +58,24 @@ def train(options: TrainOptions) -> Path:
     for split in ("train", "val"):
         if not corpus.part(split):
             raise TalkError(f"{options.data} has no clips in the split '{split}': prepare it anew")
-    device = pick_device(options.device)
+    device = own_device(pick_device(options.device))
     torch.manual_seed(config.seed)
     model = method_class(options.method)(config.model, corpus.info)
-    _open_run(options, config)
-    store = Store(
-        Recipe(options.data, config.model.basis, config.data.copies, config.seed, bool(model.wants_posteriors))
-    )
-    store.make(options.jobs or os.cpu_count() or 1)
-    _Run(options, config, corpus, model, store, device).go()
+    if model.whole_clips and config.data.crop_seconds:
+        raise TalkError(
+            "this model hears whole clips: set data.crop_seconds=0, or model.time_map=time (and, for SelfTalk, "
+            "model.recognizer.targets=fresh)"
+        )
+    with together(device) as group:
+        if group.first:
+            _open_run(options, config)
+        store = Store(
+            Recipe(options.data, config.model.basis, config.data.copies, config.seed, bool(model.wants_posteriors))
+        )
+        if group.first:
+            store.make(options.jobs or os.cpu_count() or 1)
+        group.wait()
+        _Run(options, config, corpus, model, store, device, group).go()
     return options.out / "best.safetensors"
 
 
@@ -120,25 +132,41 @@ class _Run:
         model: TalkModel,
         store: Store,
         device: torch.device,
+        group: Group,
     ) -> None:
         self.options, self.config, self.corpus, self.model, self.device = options, config, corpus, model, device
+        self.group = group
         self.templates = {name: corpus.template(name) for name in sorted({clip.subject for clip in corpus.clips})}
         copies, crop = config.data.copies, config.data.crop_seconds
-        make = partial(Clips, options.data, store, label_rate=self.model.label_rate, seed=config.seed)
+        make = partial(
+            Clips, options.data, store, label_rate=model.label_rate, seed=config.seed, whole=model.whole_clips
+        )
         self.train = make("train", crop_seconds=crop, copies=copies)
         self.valid = make("val", crop_seconds=0.0, copies=0)
 
     def go(self) -> None:
         optim, data = self.config.optim, self.config.data
         self.model.begin_training(self.pretrain)
+        listener = self.model.listener
+        if listener is not None:
+            self.train.readings = Readings(self.train.store.speech, listener.key)
+            if self.group.first:
+                self.train.readings.make(listener, self.train, self.device)
+            self.group.wait()
+        if optim.compile:
+            self.model.compile_layers()
         steps = optim.steps or optim.epochs * Order.per_epoch(len(self.train), data.batch)
         fit(self.stage("model", self.model, steps), self.train, self.valid, self.keep)
-        (self.options.out / "done").touch()
-        note(f"{self.options.method} trained: {self.options.out / 'best.safetensors'}")
+        if self.group.first:
+            draw_curves(self.options.out)
+            (self.options.out / "done").touch()
+            note(f"{self.options.method} trained: {self.options.out / 'best.safetensors'}")
 
     def stage(self, name: str, learner: Learner, steps: int) -> Stage:
         config = self.config
-        return Stage(name, learner, steps, config.optim, config.data, config.seed, self.device, self.options.out)
+        return Stage(
+            name, learner, steps, config.optim, config.data, config.seed, self.device, self.options.out, self.group
+        )
 
     def pretrain(self, name: str, part: Learner) -> None:
         """Train a part that the method needs finished, from phones; its last weights are its result."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,10 +18,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from talkcli.clip import Phone
-from talkcli.models.base import RATE, Batch, Speech
+from talkcli.errors import TalkError
+from talkcli.models.base import RATE, Batch, Reading, Speech
 from talkcli.phones import BILABIAL, INDEX, LABIODENTAL, labels_at
 from talkcli.prepared import ClipEntry, Corpus
-from talkcli.train.features import Features, Store
+from talkcli.train.features import Store
+from talkcli.train.readings import Readings
 
 POSTERIOR_RATE = 100
 
@@ -38,6 +40,19 @@ class Example:
     style: int
     phones: NDArray[np.int64]
     contacts: NDArray[np.float32]
+    reading: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None  # hidden states (A, D), symbols (A,)
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """One copy of a clip as it is learned: samples (S,), posteriors (P, 42) or None, motion (T, K), and by how much it
+    is faster than the recording."""
+
+    samples: NDArray[np.float32]
+    posteriors: NDArray[np.float32] | None
+    motion: NDArray[np.float32]
+    outside: float
+    speed: float
 
 
 class Clips(Dataset[Example]):
@@ -47,10 +62,22 @@ class Clips(Dataset[Example]):
     """
 
     def __init__(
-        self, data: Path, store: Store, split: str, label_rate: float, *, crop_seconds: float, copies: int, seed: int
+        self,
+        data: Path,
+        store: Store,
+        split: str,
+        label_rate: float,
+        *,
+        crop_seconds: float,
+        copies: int,
+        seed: int,
+        whole: bool = False,
+        readings: Readings | None = None,
     ) -> None:
+        """whole leaves sound and motion as long as they are; else the longer of the two is cut off."""
         self.data, self.store, self.label_rate = data, store, label_rate
         self.crop_seconds, self.copies, self.seed = crop_seconds, copies, seed
+        self.whole, self.readings = whole, readings
         self.corpus = Corpus.open(data)
         self.entries: Sequence[ClipEntry] = self.corpus.part(split)
         self.epoch = 0
@@ -65,14 +92,22 @@ class Clips(Dataset[Example]):
         entry = self.entries[index]
         rng = np.random.default_rng([self.seed, epoch, zlib.crc32(entry.name.encode())])
         copy = (epoch + zlib.crc32(entry.name.encode())) % (self.copies + 1)
+        sound = self.sound(entry, copy)
+        phones = [Phone(p.name, p.start / sound.speed, p.end / sound.speed) for p in self.corpus.phones(entry)]
+        start, length = self._stretch(len(sound.motion) / self.fps, rng)
+        example = self._example(entry, sound, phones, start, length)
+        return example if self.readings is None else replace(example, reading=self.readings.load(entry.name, copy))
+
+    def sound(self, entry: ClipEntry, copy: int) -> Sound:
+        """A copy of a clip from its beginning to its end."""
         features = self.store.features(entry.name, copy)
         motion, outside = self.store.target(entry.name)
-        seconds = len(features.samples) / RATE
-        frames = max(1, min(round(seconds * self.fps), round(len(motion) / features.speed)))
+        frames, samples = max(1, round(len(motion) / features.speed)), features.samples
+        if not self.whole:
+            frames = min(frames, max(1, round(len(samples) / RATE * self.fps)))
+            samples = samples[: round(frames / self.fps * RATE)]
         motion = _resample(motion, features.speed, frames)
-        phones = [Phone(p.name, p.start / features.speed, p.end / features.speed) for p in self.corpus.phones(entry)]
-        start, length = self._stretch(frames / self.fps, rng)
-        return self._example(entry, features, motion, outside, phones, start, length)
+        return Sound(samples, features.posteriors, motion, outside, features.speed)
 
     def _stretch(self, seconds: float, rng: np.random.Generator) -> tuple[float, float]:
         """Where to cut, on a time that samples, posteriors, labels and frames share."""
@@ -84,16 +119,14 @@ class Clips(Dataset[Example]):
     def _example(
         self,
         entry: ClipEntry,
-        features: Features,
-        motion: NDArray[np.float32],
-        outside: float,
+        sound: Sound,
         phones: Sequence[Phone],
         start: float,
         length: float,
     ) -> Example:
         first, last = round(start * self.fps), round((start + length) * self.fps)
-        samples = features.samples[round(start * RATE) : round((start + length) * RATE)]
-        posteriors = features.posteriors
+        samples = sound.samples if self.whole else sound.samples[round(start * RATE) : round((start + length) * RATE)]
+        posteriors = sound.posteriors
         if posteriors is not None:
             begin = round(start * POSTERIOR_RATE)
             posteriors = posteriors[begin : begin + len(samples) // 160 + 1]
@@ -103,8 +136,8 @@ class Clips(Dataset[Example]):
         return Example(
             samples=samples,
             posteriors=posteriors,
-            motion=motion[first:last],
-            outside=outside,
+            motion=sound.motion[first:last],
+            outside=sound.outside,
             template=self.corpus.template(entry.subject),
             style=subjects.index(entry.subject) if entry.subject in subjects else -1,
             phones=spoken,
@@ -162,7 +195,15 @@ def collate(examples: Sequence[Example], styles: int) -> Batch:
         style=style,
         phones=_pad([e.phones for e in examples], -1),
         contacts=_pad([e.contacts for e in examples]),
+        reading=_reading([e.reading for e in examples if e.reading is not None]),
     )
+
+
+def _reading(told: Sequence[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Reading | None:
+    if not told:
+        return None
+    hidden, symbols = zip(*told, strict=True)
+    return Reading(_pad(hidden), _pad(symbols), torch.tensor([len(row) for row in symbols]))
 
 
 def _pad(arrays: Sequence[NDArray[np.generic]], value: float = 0) -> Tensor:
@@ -173,20 +214,33 @@ def _pad(arrays: Sequence[NDArray[np.generic]], value: float = 0) -> Tensor:
 
 @dataclass(frozen=True)
 class Order:
-    """Which clips make which batch: all of them once an epoch, shuffled by seed and epoch."""
+    """Which clips make which batch: all of them once an epoch, shuffled by seed and epoch.
+
+    Of processes that train together, each takes its share of every batch.
+    """
 
     clips: int
     batch: int
     seed: int
     first: int
     last: int
+    rank: int = 0
+    size: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.batch, self.clips) % self.size:
+            raise TalkError(
+                f"{self.size} processes cannot share batches of {min(self.batch, self.clips)} clips alike: set "
+                "data.batch to a multiple of their number"
+            )
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         per_epoch = self.per_epoch(self.clips, self.batch)
         for step in range(self.first, self.last):
             epoch, place = divmod(step, per_epoch)
             order = np.random.default_rng([self.seed, epoch, 7]).permutation(self.clips)
-            yield [(int(i), epoch) for i in order[place * self.batch : (place + 1) * self.batch]]
+            batch = order[place * self.batch : (place + 1) * self.batch]
+            yield [(int(i), epoch) for i in batch[self.rank :: self.size]]
 
     def __len__(self) -> int:
         return self.last - self.first

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import pickle
@@ -14,12 +13,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from talkcli.console import note, progress
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Learner
 from talkcli.train.config import DataConfig, OptimConfig
 from talkcli.train.data import Clips, Order, loader
+from talkcli.train.group import Group
+from talkcli.train.log import Log
 
 STATE = 1  # format of the state file
 
@@ -36,6 +38,7 @@ class Stage:
     seed: int
     device: torch.device
     folder: Path
+    group: Group = Group()  # noqa: RUF009  # frozen
 
     @property
     def state_file(self) -> Path:
@@ -50,63 +53,97 @@ def fit(stage: Stage, train: Clips, valid: Clips, keep: Keep) -> None:
 
     keep("best", ...) is called whenever the validation loss is the lowest so far, keep("last", ...) at each validation.
     """
-    learner, optim = stage.learner, stage.optim
+    learner, optim, group = stage.learner, stage.optim, stage.group
     learner.to(stage.device)
     parameters = [p for p in learner.parameters() if p.requires_grad]
     adam = torch.optim.AdamW if optim.weight_decay else torch.optim.Adam
-    optimizer = adam(parameters, lr=optim.lr, weight_decay=optim.weight_decay)
+    optimizer = adam(parameters, lr=optim.lr, weight_decay=optim.weight_decay, fused=True)
     average = Average(learner, optim.ema)
     step, best = _resume(stage, optimizer, average)
     if step >= stage.steps:
-        torch.manual_seed(stage.seed + step)  # as at the end of the run that was unbroken
+        _seed(stage, step)  # as at the end of the run that was unbroken
         return
-    order = Order(len(train), stage.data.batch, stage.seed, step, stage.steps)
-    log = _Log(stage.folder / f"{stage.name}.csv", step)
+    order = Order(len(train), stage.data.batch, stage.seed, step, stage.steps, group.rank, group.size)
+    log = Log(stage.folder, stage.name, step) if group.first else None
     batches = iter(loader(train, order, stage.data.workers))
-    torch.manual_seed(stage.seed + step)  # after the loader has drawn: a resumed run draws as an unbroken one
+    joined = group.joined(learner, stage.device)
+    hooks = step_in_backward(optimizer, parameters) if group.size == 1 and not optim.clip else []
+    _seed(stage, step)  # after the loader has drawn: a resumed run draws as an unbroken one
     started = time.monotonic()
     with progress(stage.name, stage.steps) as advance:
         advance(step)
         for batch in batches:
-            terms = _update(stage, batch, parameters, optimizer, step)
+            terms = _update(stage, joined, batch, parameters, optimizer, step)
             average.update()
             step += 1
             advance()
             if step % optim.validate_every and step != stage.steps:
                 continue
+            terms = group.mean(terms)
             with average:
                 loss = validate(stage, valid)
                 weights = {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
-            log.write(step, terms, loss)
-            pace = (time.monotonic() - started) / max(1, step - order.first)
-            note(f"{stage.name} {step}/{stage.steps}: loss {_told(terms)}, validation {loss:.5f}, {pace:.2f} s a step")
-            keep("last", weights, step, loss)
-            if loss < best:
-                best = loss
-                keep("best", weights, step, loss)
-            _save_state(stage, step, best, optimizer, average)
-            torch.manual_seed(stage.seed + step)
+            better, best = loss < best, min(loss, best)
+            if log is not None:
+                log.write(step, terms, loss, optimizer.param_groups[0]["lr"])
+                pace = (time.monotonic() - started) / max(1, step - order.first)
+                told = f"loss {_told(terms)}, validation {loss:.5f}, {pace:.2f} s a step"
+                note(f"{stage.name} {step}/{stage.steps}: {told}")
+                keep("last", weights, step, loss)
+                if better:
+                    keep("best", weights, step, loss)
+                _save_state(stage, step, best, optimizer, average)
+            _seed(stage, step)
+    for hook in hooks:
+        hook.remove()
+    if log is not None:
+        log.close()
+    group.wait()
+
+
+def _seed(stage: Stage, step: int) -> None:
+    """Random numbers from here on: those of each step and process are their own."""
+    torch.manual_seed(stage.seed + step + 1_000_003 * stage.group.rank)
 
 
 def _update(
-    stage: Stage, batch: Batch, parameters: list[nn.Parameter], optimizer: torch.optim.Optimizer, step: int
+    stage: Stage,
+    joined: nn.Module,
+    batch: Batch,
+    parameters: list[nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    step: int,
 ) -> dict[str, Tensor]:
     """One step of the optimiser; the loss terms."""
     stage.learner.train()
     optim = stage.optim
     for group in optimizer.param_groups:
         group["lr"] = optim.lr * rate(step, stage.steps, optim)
+    optimizer.zero_grad(set_to_none=True)  # before the forward pass, whose own memory then takes their place
     with autocast(stage.device, optim.precision):
-        terms = stage.learner.losses(batch.to(stage.device))
+        terms: dict[str, Tensor] = joined(batch.to(stage.device))
     total = torch.stack(list(terms.values())).sum()
     if not bool(torch.isfinite(total)):
         raise TalkError(f"the loss is no number at step {step} ({_told(terms)}): lower optim.lr or set optim.clip=1")
-    optimizer.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
     if optim.clip:
         nn.utils.clip_grad_norm_(parameters, optim.clip)
-    optimizer.step()
+    optimizer.step()  # of what has not made its step in backward()
     return {name: term.detach() for name, term in terms.items()}
+
+
+def step_in_backward(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> list[RemovableHandle]:
+    """Until the handles are removed, each parameter makes its step as soon as its gradient is whole, which then goes.
+
+    The steps are the same, and the gradients are never all there at once; what looks at all of them (clipping), or
+    shares them (several processes), cannot have it.
+    """
+
+    def step(parameter: Tensor) -> None:
+        optimizer.step()  # passes over parameters without a gradient: all others
+        parameter.grad = None
+
+    return [parameter.register_post_accumulate_grad_hook(step) for parameter in parameters]  # type: ignore[no-untyped-call]
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
@@ -129,6 +166,7 @@ def validate(stage: Stage, valid: Clips) -> float:
     stage.learner.train(False)
     size = stage.data.batch
     batches = [[(i, 0) for i in range(k, min(k + size, len(valid)))] for k in range(0, len(valid), size)]
+    batches = batches[stage.group.rank :: stage.group.size]
     total, count = 0.0, 0
     for batch in loader(valid, batches, 0):
         assert isinstance(batch, Batch)
@@ -137,7 +175,8 @@ def validate(stage: Stage, valid: Clips) -> float:
         clips = len(batch.frames)
         total += float(torch.stack([term.float() for term in terms.values()]).sum()) * clips
         count += clips
-    return total / max(1, count)
+    everybodys = stage.group.summed(torch.tensor([total, count], dtype=torch.float64, device=stage.device))
+    return float(everybodys[0] / everybodys[1].clamp(min=1))
 
 
 class Average:
@@ -207,30 +246,9 @@ def _resume(stage: Stage, optimizer: torch.optim.Optimizer, average: Average) ->
     except (OSError, EOFError, KeyError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())[:200]
         raise TalkError(f"cannot resume from {stage.state_file} ({reason}): train into another folder") from error
-    note(f"{stage.name}: going on at step {state['step']}")
+    if stage.group.first:
+        note(f"{stage.name}: going on at step {state['step']}")
     return int(state["step"]), float(state["best"])
-
-
-class _Log:
-    """One line a validation: step, each loss term, their sum, validation loss."""
-
-    def __init__(self, path: Path, step: int) -> None:
-        """Goes on after step: what a killed run told of later steps is told again."""
-        self.path = path
-        if step == 0:
-            path.unlink(missing_ok=True)
-        elif path.is_file():
-            head, *lines = path.read_text("utf-8").splitlines(keepends=True)
-            path.write_text(head + "".join(line for line in lines if int(line.split(",")[0]) <= step), "utf-8")
-
-    def write(self, step: int, terms: Mapping[str, Tensor], loss: float) -> None:
-        values = {name: float(term) for name, term in terms.items()}
-        fresh = not self.path.exists()
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            lines = csv.writer(file)
-            if fresh:
-                lines.writerow(["step", *values, "total", "validation"])
-            lines.writerow([step, *(f"{v:.6g}" for v in values.values()), f"{sum(values.values()):.6g}", f"{loss:.6g}"])
 
 
 def _told(terms: Mapping[str, Tensor]) -> str:

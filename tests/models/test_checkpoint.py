@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from talkcli.clip import Floats
 from talkcli.errors import TalkError
 from talkcli.head import load_head
+from talkcli.models import checkpoint
 from talkcli.models.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint, shipped_models
 from talkcli.models.selftalk import SelfTalk
 from tests.make import make_tone
@@ -66,6 +67,32 @@ def test_a_pretrained_encoder_is_not_needed_any_more(tmp_path: Path) -> None:
     loaded = load_checkpoint(str(tmp_path / "best.safetensors")).model
     assert isinstance(loaded, SelfTalk)
     assert np.array_equal(vertices(loaded), vertices(model))
+
+
+def test_half_precision_is_the_pretrained_encoders_alone_and_moves_nearly_the_same(tmp_path: Path) -> None:
+    source = save_hub(tmp_path / "hub", "wav2vec2")
+    model = make_model("encoder=wav2vec2", f"hub.source={source}", "phone_weight=0.0", "contact_weight=0.0")
+    save_checkpoint(tmp_path / "best.safetensors", model, "selftalk", {}, MADE)
+    loaded = load_checkpoint(str(tmp_path / "best.safetensors"), precision="bf16").model
+    assert isinstance(loaded, SelfTalk)
+    kinds = {name.partition(".")[0]: tensor.dtype for name, tensor in loaded.state_dict().items()}
+    assert kinds.pop("audio_encoder") == torch.bfloat16
+    assert set(kinds.values()) == {torch.float32}
+    expected, found = vertices(model), vertices(loaded)
+    assert found.dtype == np.float32
+    assert 0 < np.abs(found - expected).max() < 0.1 * np.abs(expected - expected.mean(0)).max()
+
+
+@pytest.mark.parametrize(("known", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_is_half_precision_where_the_processor_knows_it(
+    known: bool, dtype: torch.dtype, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "cpu_knows_bfloat16", lambda: known)
+    source = save_hub(tmp_path / "hub", "wav2vec2")
+    model = make_model("encoder=wav2vec2", f"hub.source={source}", "phone_weight=0.0", "contact_weight=0.0")
+    save_checkpoint(tmp_path / "best.safetensors", model, "selftalk", {}, MADE)
+    loaded = load_checkpoint(str(tmp_path / "best.safetensors"), precision="auto").model
+    assert next(loaded.audio_encoder.parameters()).dtype == dtype
 
 
 def test_what_only_training_needs_is_left_out(tmp_path: Path) -> None:

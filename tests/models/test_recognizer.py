@@ -12,7 +12,15 @@ from torch import Tensor
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch
 from talkcli.models.encoders import TinyConfig
-from talkcli.models.recognizer import RecognizerConfig, TinyRecognizer, build_recognizer, collapse, ctc
+from talkcli.models.recognizer import (
+    LETTERS,
+    RecognizerConfig,
+    Spelling,
+    TinyRecognizer,
+    build_recognizer,
+    collapse,
+    ctc,
+)
 from tests.make_models import make_batch, make_model, make_speech_tensors
 
 
@@ -38,6 +46,36 @@ def test_collapse_pads_shorter_transcripts_with_blanks() -> None:
     found, lengths = collapse(torch.tensor([[1, 2, 3], [4, 4, 0], [0, 0, 0]]))
     assert found.tolist() == [[1, 2, 3], [4, 0, 0], [0, 0, 0]]
     assert lengths.tolist() == [3, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("spoken", "expected"),
+    [
+        ("||it|'s", "it's"),
+        ("do|n't|we|'ve|'re", "don't|we've're"),
+        ("you|'m|", "you'm"),
+        ("a||b", "a||b"),
+        ("rock|'|roll", "rock'roll"),
+        ("a|'b", "a|'b"),
+        ("|", ""),
+    ],
+)
+def test_a_transcript_is_tidied_as_the_released_decoder_does(spoken: str, expected: str) -> None:
+    symbols = [LETTERS.index(letter) for letter in spoken]
+    told = [LETTERS[symbol] for symbol in Spelling(LETTERS).tidied(symbols)]
+    assert "".join(told) == expected
+
+
+def test_symbols_that_are_no_letters_are_only_collapsed() -> None:
+    found, lengths = Spelling().transcripts(torch.tensor([[4, 4, 0, 9, 4]]))
+    assert found.tolist() == [[4, 9, 4]]
+    assert lengths.tolist() == [3]
+
+
+def test_transcripts_of_several_clips_are_padded() -> None:
+    found, lengths = Spelling(LETTERS).transcripts(torch.tensor([[4, 7, 8, 4], [9, 4, 4, 0]]))
+    assert found.tolist() == [[7, 8], [9, 0]]
+    assert lengths.tolist() == [2, 1]
 
 
 def summed(logs: Tensor, target: list[int]) -> float:

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from talkcli.errors import TalkError
-from talkcli.models.base import Speech
-from talkcli.models.encoders import Heard
+from talkcli.models.base import Heard, Speech
 from talkcli.models.losses import position, velocity
 from talkcli.models.selftalk import SelfTalk, SelfTalkConfig
 from tests.make_models import PLATE, gradient, make_batch, make_config, make_info, make_model, make_speech_tensors
@@ -41,7 +40,7 @@ def test_the_defaults_are_the_papers() -> None:
     weights = config.position_weight, config.velocity_weight, config.latent_weight, config.ctc_weight
     assert weights == (1000.0, 1000.0, 0.001, 0.0001)
     assert (config.lip_weight, config.phone_weight, config.contact_weight) == (0.0, 0.0, 0.0)
-    assert (config.encoder, config.time_map, config.basis) == ("wav2vec2", "ends", "none")
+    assert (config.encoder, config.time_map, config.basis) == ("wav2vec2", "front", "none")
     assert (config.width, config.heads, config.dropout) == (512, 4, 0.1)
     interpreter = config.interpreter_width, config.interpreter_heads, config.interpreter_layers
     assert interpreter == (1024, 8, 6)
@@ -118,8 +117,8 @@ def test_the_decoder_has_neither_mask_nor_position_code() -> None:
     features = torch.randn(1, 8, 16)
     order = torch.randperm(8)
     speech = make_speech_tensors(0.2)
-    straight, _ = hearing(features).motion(speech, 8)
-    shuffled, _ = hearing(features[:, order]).motion(speech, 8)
+    straight, *_ = hearing(features).motion(speech, torch.tensor([8]))
+    shuffled, *_ = hearing(features[:, order]).motion(speech, torch.tensor([8]))
     assert torch.allclose(shuffled, straight[:, order], atol=1e-5)
 
 
@@ -129,13 +128,14 @@ def test_every_frame_hears_the_whole_clip_and_no_frame_waits_for_another() -> No
     other = features.clone()
     other[:, -1] += 1
     speech = make_speech_tensors(0.2)
-    moved = hearing(features).motion(speech, 8)[0] - hearing(other).motion(speech, 8)[0]
+    eight = torch.tensor([8])
+    moved = hearing(features).motion(speech, eight)[0] - hearing(other).motion(speech, eight)[0]
     assert (moved.abs().amax(2) > 1e-4).all()
 
 
 def test_any_length_will_do() -> None:
     model = hearing(torch.randn(1, 1300, 16))
-    assert model.motion(make_speech_tensors(0.2), 1300)[0].shape == (1, 1300, 3 * PLATE.vertices)
+    assert model.motion(make_speech_tensors(0.2), torch.tensor([1300]))[0].shape == (1, 1300, 3 * PLATE.vertices)
 
 
 # -- its losses -----------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_terms_are_named_and_weighted_as_the_config_says() -> None:
     model = make_model("basis=none", *changes, info=make_info(PLATE)).eval()
     batch = make_batch(model, 0.5, 0.3)
     terms = model.losses(batch)
-    motion, _ = model.motion(batch.speech, batch.motion.shape[1], batch.frames)
+    motion, *_ = model.motion(batch.speech, batch.frames)
     error = motion - batch.motion
     assert list(terms) == ["position", "velocity", "lips", "phones", "contacts"]
     assert torch.allclose(terms["position"], 5 * position(model.basis, error, batch))
@@ -191,20 +191,21 @@ def test_the_interpreter_sees_displacements_of_the_lips_alone() -> None:
     motion = torch.randn(1, 6, PLATE.vertices, 3)
     elsewhere = motion.clone()
     elsewhere[:, :, [0, 2, 5]] += 1
-    inside = torch.ones(1, 10, dtype=torch.bool)
-    features, read = model.interpret(motion.flatten(2), 10, inside)
+    frames, steps = torch.tensor([6]), torch.tensor([10])
+    features, read = model.interpret(motion.flatten(2), frames, steps)
     assert features.shape == (1, 10, 16)
     assert read.shape == (1, 10, 41)
-    assert torch.equal(model.interpret(elsewhere.flatten(2), 10, inside)[0], features)
+    assert torch.equal(model.interpret(elsewhere.flatten(2), frames, steps)[0], features)
 
 
 def test_padding_is_not_read(learning: SelfTalk) -> None:
     learning.eval()
-    motion = torch.randn(1, 6, learning.basis.coefficients)
-    inside = torch.tensor([[True] * 6 + [False] * 3])
-    wide = learning.interpret(torch.cat([motion, motion[:, -1:].expand(1, 3, -1)], 1), 9, inside)[0]
-    alone = learning.interpret(motion, 6, torch.ones(1, 6, dtype=torch.bool))[0]
-    assert torch.allclose(wide[:, :6], alone, atol=1e-5)
+    motion = torch.randn(2, 9, learning.basis.coefficients)
+    frames, steps = torch.tensor([6, 9]), torch.tensor([10, 15])
+    together = learning.interpret(motion, frames, steps)[0]
+    for row, (count, length) in enumerate(zip(frames.tolist(), steps.tolist(), strict=True)):
+        alone = learning.interpret(motion[row : row + 1, :count], frames[row : row + 1], steps[row : row + 1])[0]
+        assert torch.allclose(together[row, :length], alone[0], atol=1e-5)
 
 
 def test_a_padded_clip_moves_as_it_does_alone() -> None:
@@ -213,8 +214,8 @@ def test_a_padded_clip_moves_as_it_does_alone() -> None:
     both.samples[0, 8000:] = 0
     assert both.posteriors is not None
     alone = Speech(both.samples[:1, :12800], both.lengths[:1], both.posteriors[:1, :81])
-    together = model.motion(both, 36, torch.tensor([24, 36]))[0][0]
-    single = model.motion(alone, 24)[0][0]
+    together = model.motion(both, torch.tensor([24, 36]))[0][0]
+    single = model.motion(alone, torch.tensor([24]))[0][0]
     assert torch.allclose(together[:18], single[:18], atol=0.05 * single.abs().max().item())
 
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from talkcli.clip import Audio, Phone, Topology
+from talkcli.errors import TalkError
 from talkcli.models.base import RATE, Batch
 from talkcli.phones import INDEX, PHONES, labels_at
 from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
 from talkcli.train.data import Clips, Example, Order, collate, contact_labels, loader
-from talkcli.train.features import Recipe, Store
+from talkcli.train.features import Features, Recipe, Store
 from tests.make import make_phones
 from tests.make_models import make_info, make_template
 
@@ -145,6 +146,20 @@ def test_whole_clips_come_as_they_are(timed: tuple[Path, Store], clips: Clips) -
     assert example.style == 0
 
 
+@pytest.mark.usefixtures("clips")
+def test_whole_clips_keep_what_motion_or_sound_has_more(timed: tuple[Path, Store]) -> None:
+    folder, store = timed
+    long = round(SECONDS * RATE) + 4000
+    store = Store(store.recipe)
+    store.features = lambda clip, copy: Features(np.zeros(long, np.float32), None, 1.0)  # type: ignore[method-assign]
+    whole, cut = (
+        Clips(folder, store, "val", LABEL_RATE, crop_seconds=0.0, copies=0, seed=0, whole=whole)[0]
+        for whole in (True, False)
+    )
+    assert (len(whole.samples), len(cut.samples)) == (long, round(SECONDS * RATE))
+    assert len(whole.motion) == len(cut.motion) == round(SECONDS * FPS)
+
+
 def test_copies_at_another_speed_move_and_speak_at_that_speed(timed: tuple[Path, Store], clips: Clips) -> None:
     copied = Clips(*timed, "train", LABEL_RATE, crop_seconds=0.0, copies=2, seed=0)
     speeds = {}
@@ -223,6 +238,21 @@ def test_the_order_goes_on_in_the_middle_as_if_unbroken() -> None:
     assert whole == [*Order(7, 2, 5, 0, 11), *Order(7, 2, 5, 11, 20)]
     assert len(Order(7, 2, 5, 11, 20)) == 9
     assert whole != list(Order(7, 2, 6, 0, 20))
+
+
+def test_processes_share_every_batch() -> None:
+    whole = list(Order(7, 4, 5, 0, 6))
+    shares = [list(Order(7, 4, 5, 0, 6, rank, 2)) for rank in range(2)]
+    for batch, one, other in zip(whole, *shares, strict=True):
+        assert len(one) == len(other) == 2
+        assert sorted(batch) == sorted(one + other)
+
+
+def test_batches_that_cannot_be_shared_alike_are_told() -> None:
+    with pytest.raises(TalkError, match=r"2 processes cannot share batches of 3 clips alike: set data\.batch"):
+        Order(7, 3, 0, 0, 6, 0, 2)
+    with pytest.raises(TalkError, match="batches of 1 clips"):
+        Order(1, 4, 0, 0, 6, 0, 2)
 
 
 def test_the_loader_gives_batches_in_that_order(clips: Clips) -> None:

@@ -18,7 +18,7 @@ from talkcli.models.base import Batch
 from talkcli.train.config import DataConfig, OptimConfig
 from talkcli.train.data import Clips
 from talkcli.train.features import Store
-from talkcli.train.loop import Average, Stage, fit, rate, validate
+from talkcli.train.loop import Average, Stage, fit, rate, step_in_backward, validate
 
 
 class Line(nn.Module):
@@ -176,6 +176,23 @@ def batches(clips: Clips) -> list[Batch]:
     from talkcli.train.data import loader
 
     return list(loader(clips, [[(index, 0)] for index in range(len(clips))], 0))
+
+
+def test_a_step_as_soon_as_a_gradient_is_whole_is_the_same_step() -> None:
+    def trained(early: bool) -> list[Tensor]:
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 5))
+        optimizer = torch.optim.Adam(net.parameters(), 0.1, fused=True)
+        if early:
+            step_in_backward(optimizer, list(net.parameters()))
+        for _ in range(3):
+            optimizer.zero_grad(set_to_none=True)
+            net(net(torch.randn(4, 5))).square().sum().backward()  # every weight is used twice
+            assert all((p.grad is None) == early for p in net.parameters())
+            optimizer.step()
+        return [p.detach() for p in net.parameters()]
+
+    assert all(torch.equal(a, b) for a, b in zip(trained(True), trained(False), strict=True))
 
 
 # -- its parts ------------------------------------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +14,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from talkcli import config as configs
 from talkcli.clip import Phone
 from talkcli.errors import TalkError
+from talkcli.models import METHODS
 from talkcli.models.checkpoint import load_checkpoint
 from talkcli.prepared import Corpus
-from talkcli.train import TrainOptions, loop, train
+from talkcli.train import TrainOptions, loop, read_config, train
 from talkcli.train.config import preset_path, run_config
-from tests.make_models import SMALL, make_corpus
+from tests.make_models import make_corpus, small_settings
+from tests.models.test_encoders import save_hub
 
 SHORT = (
     "data.batch=2",
@@ -33,9 +39,9 @@ SHORT = (
 )
 
 
-def options(data: Path, out: Path, *changes: str) -> TrainOptions:
-    overrides = [*(f"model.{text}" for text in SMALL), *SHORT, *changes]
-    return TrainOptions(method="selftalk", data=data, out=out, preset="paper", overrides=overrides, device="cpu")
+def options(data: Path, out: Path, *changes: str, method: str = "selftalk") -> TrainOptions:
+    overrides = [*(f"model.{text}" for text in small_settings(method)), *SHORT, *changes]
+    return TrainOptions(method=method, data=data, out=out, preset="paper", overrides=overrides, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +63,8 @@ def test_a_run_leaves_a_checkpoint_that_says_how_it_was_made(prepared: Path, unb
         "last.safetensors",
         "run.json",
         "model.csv",
+        "events",
+        "curves.png",
     }
 
 
@@ -65,6 +73,21 @@ def test_a_killed_run_resumes_as_if_unbroken(
     prepared: Path, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validation: int
 ) -> None:
     """Killed at any validation: two belong to the recogniser, two to the model."""
+    killed_and_resumed(options(prepared, tmp_path / "run"), validation, monkeypatch)
+    assert_same_run(tmp_path / "run", unbroken)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"selftalk"}))
+def test_a_killed_run_of_any_method_resumes_as_if_unbroken(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    settings = options(prepared, tmp_path / "run", "model.dropout=0.1", method=method)
+    killed_and_resumed(settings, 2, monkeypatch)
+    train(replace(settings, out=tmp_path / "unbroken"))
+    assert_same_run(tmp_path / "run", tmp_path / "unbroken")
+
+
+def killed_and_resumed(run: TrainOptions, validation: int, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
     real = loop.validate
 
@@ -75,18 +98,67 @@ def test_a_killed_run_resumes_as_if_unbroken(
             raise KeyboardInterrupt
         return real(*arguments)
 
-    run = options(prepared, tmp_path / "run")
     with monkeypatch.context() as patch:
         patch.setattr(loop, "validate", killed)
         with pytest.raises(KeyboardInterrupt):
             train(run)
     torch.rand(5)
     train(run)
+
+
+KILLED = """
+import os, signal, torch
+from pathlib import Path
+from talkcli.train import TrainOptions, loop, train
+
+calls, real = 0, loop.validate
+
+def killed(*arguments):
+    global calls
+    calls += 1
+    if calls == {validation}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments)
+
+loop.validate = killed
+torch.set_num_threads({threads})  # sums depend on it
+train({options!r})
+"""
+
+
+def test_kill_9_costs_nothing_but_time(prepared: Path, unbroken: Path, tmp_path: Path) -> None:
+    """Killed while the model is validated for the second time; in another process, as it happens."""
+    settings = options(prepared, tmp_path / "run")
+    script = KILLED.format(validation=4, threads=torch.get_num_threads(), options=settings)
+    script = script.replace("PosixPath", "Path")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not (tmp_path / "run" / "done").exists()
+    train(settings)
+    assert_same_run(tmp_path / "run", unbroken)
+
+
+def assert_same_run(run: Path, unbroken: Path) -> None:
+    """Bit for bit."""
     for name in ("best", "last"):
-        expected, found = (load_file(folder / f"{name}.safetensors") for folder in (unbroken, tmp_path / "run"))
+        expected, found = (load_file(folder / f"{name}.safetensors") for folder in (unbroken, run))
         assert all(torch.equal(found[key], tensor) for key, tensor in expected.items())
-    for name in ("recognizer.csv", "model.csv"):
-        assert (tmp_path / "run" / name).read_text() == (unbroken / name).read_text()
+    for table in unbroken.glob("*.csv"):
+        assert (run / table.name).read_text() == table.read_text()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_layers_are_compiled_where_the_config_says(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    compiled: list[str] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **_: compiled.append(type(self).__name__))
+    hub = save_hub(tmp_path / "hub", "wav2vec2")
+    settings = (f"model.hub.source={hub}", "model.encoder=wav2vec2", "model.time_map=front", "optim.steps=1")
+    run = options(prepared, tmp_path / "run", *settings, "data.crop_seconds=0.0", "optim.compile=true", method=method)
+    train(run)
+    assert compiled.count("EncoderLayer") == 2
+    assert ("TransformerDecoderLayer" in compiled) == (method == "selftalk")
 
 
 # -- folders that are not this run's --------------------------------------------------------------------------------
@@ -174,11 +246,25 @@ def test_data_without_a_split_is_told(tmp_path: Path, splits: tuple[str, ...], m
 def test_unknown_settings_are_told_before_anything_is_made(prepared: Path, tmp_path: Path) -> None:
     with pytest.raises(TalkError, match=r"unknown key 'optim\.speed'"):
         train(options(prepared, tmp_path / "run", "optim.speed=2"))
-    with pytest.raises(TalkError, match="unknown method 'newtalk'; choose from: selftalk"):
+    with pytest.raises(TalkError, match=r"unknown method 'newtalk'; choose from: .*selftalk"):
         train(replace(options(prepared, tmp_path / "run"), method="newtalk", preset="tiny"))
-    with pytest.raises(TalkError, match="unknown preset 'huge' for selftalk; choose from: tiny, paper"):
+    with pytest.raises(TalkError, match=r"unknown preset 'huge' for selftalk; .*paper-biwi, paper-vocaset, tiny"):
         train(replace(options(prepared, tmp_path / "run"), preset="huge"))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_the_three_presets(method: str, prepared: Path, tmp_path: Path) -> None:
+    plain = run_config(method)()
+    told = {
+        preset: read_config(TrainOptions(method=method, data=prepared, out=tmp_path, preset=preset))
+        for preset in ("paper-vocaset", "paper-biwi", "tiny")
+    }
+    expected = replace(plain, optim=replace(plain.optim, epochs=101))
+    assert configs.to_dict(told["paper-vocaset"]) == configs.to_dict(expected)
+    biwi = told["paper-biwi"].model
+    assert (biwi.time_map, biwi.width) == ("stack", 2 * plain.model.width)
+    assert (told["tiny"].model.encoder, told["tiny"].model.time_map) == ("tiny", "time")
 
 
 def test_the_papers_training_is_the_default() -> None:
