@@ -5,8 +5,9 @@ Shape letters: T frames, V vertices.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, tee
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from talkcli.export import ExportOptions, check_target
 from talkcli.export.compare import Panel, write
 from talkcli.files.motion import open_motion
 from talkcli.models.base import RATE, pick_device
-from talkcli.models.checkpoint import Checkpoint, load_checkpoint
+from talkcli.models.checkpoint import Checkpoint, Precision, load_checkpoint
 
 MOTIONS = (".npz", ".npy", ".pc2", ".glb")  # files of motion; whatever else is named is a model
 LIKE = 2.0  # a head is taken to be in metres if it is at most so many times larger or smaller than the model's
@@ -53,6 +54,7 @@ def compare_files(
     options: AnimateOptions,
     export_options: ExportOptions,
     device: str = "auto",
+    precision: Precision = "fp32",
 ) -> None:
     """Speech from a file, or "-", as the model speaks it beside each of the things, in an .mp4.
 
@@ -66,9 +68,10 @@ def compare_files(
         raise TalkError(f"--compare makes a video: name {output.name} {output.stem}.mp4")
     check_target(output, export_options.force)
     audio = load_audio("-" if source == "-" else Path(source), RATE)
-    first = load_checkpoint(model, pick_device(device))
+    load = partial(load_checkpoint, device=pick_device(device), precision=precision)
+    first = load(model)
     clips = animate(audio, first, options)
-    shown = [_open(thing, first, options, frame_count(audio, options.fps), device) for thing in things]
+    shown = [_open(thing, first, options, frame_count(audio, options.fps), load) for thing in things]
     head = next(clips)
     recorded = [each for each in shown if isinstance(each, Recorded)]
     spoken = tee(_vertices(head, clips), 1 + len(recorded))
@@ -87,11 +90,13 @@ def _vertices(first: MotionClip, rest: Iterator[MotionClip]) -> Iterator[Floats]
         yield from clip.vertices
 
 
-def _open(thing: str, first: Checkpoint, options: AnimateOptions, heard: int, device: str) -> Recorded | Checkpoint:
+def _open(
+    thing: str, first: Checkpoint, options: AnimateOptions, heard: int, load: Callable[[str], Checkpoint]
+) -> Recorded | Checkpoint:
     """What a thing to compare with means, of the first model's topology."""
     if Path(thing).suffix.lower() in MOTIONS:
         return _recorded(Path(thing), first, options, heard)
-    checkpoint = load_checkpoint(thing, pick_device(device))
+    checkpoint = load(thing)
     mine, other = first.model.corpus.topology, checkpoint.model.corpus.topology
     if mine.vertices != other.vertices or not np.array_equal(mine.faces, other.faces):
         raise TalkError(

@@ -62,7 +62,9 @@ def animate(
     if compare:
         from talkcli.compare import compare_files
 
-        compare_files(audio, out, compare, model=model, options=options, export_options=look, device=device)
+        compare_files(
+            audio, out, compare, model=model, options=options, export_options=look, device=device, precision=precision
+        )
     else:
         animate_file(audio, out, model=model, options=options, export_options=look, device=device, precision=precision)
     typer.echo(out)
