@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,20 +36,24 @@ class Log:
             if fresh:
                 lines.writerow(["step", *values, "total", "validation"])
             lines.writerow([step, *(f"{v:.6g}" for v in values.values()), f"{total:.6g}", f"{loss:.6g}"])
-        for name, value in {**values, "total": total}.items():
-            self.events.add_scalar(f"{self.stage}/{name}", value, step)
-        self.events.add_scalar(f"{self.stage}/validation", loss, step)
-        self.events.add_scalar(f"{self.stage}/lr", lr, step)
-        self.events.flush()  # a killed run has told all that it knew
+        told = {**values, "total": total, "validation": loss, "lr": lr}
+        self._tell(step, {f"{self.stage}/{name}": value for name, value in told.items()})
 
-    @property
-    def events(self) -> Any:
-        """TensorBoard's writer; steps after the one that a run goes on from are struck out."""
+    def _tell(self, step: int, values: Mapping[str, float]) -> None:
+        """To TensorBoard: at once and to the disk, so that a killed run has told all that it knew."""
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.summary import scalar
+
         if self._events is None:
-            from tensorboardX import SummaryWriter
-
-            self._events = SummaryWriter(str(self.path.parent / "events"), purge_step=self.step + 1)
-        return self._events
+            folder = self.path.parent / "events"
+            folder.mkdir(exist_ok=True)
+            self._events = EventsWriter(str(folder / "events"), f".{self.stage}.{self.step}.{os.getpid()}")
+            begun = SessionLog(status=SessionLog.START)  # strikes out the steps after the one that a run goes on from
+            self._events.write_event(Event(wall_time=time.time(), step=self.step + 1, session_log=begun))
+        for name, value in values.items():
+            self._events.write_event(Event(wall_time=time.time(), step=step, summary=scalar(name, value)))
+        self._events.flush()
 
     def close(self) -> None:
         if self._events is not None:

@@ -7,6 +7,7 @@ import os
 import pickle
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def fit(stage: Stage, train: Clips, valid: Clips, keep: Keep) -> None:
     hooks = step_in_backward(optimizer, parameters) if group.size == 1 and not optim.clip else []
     _seed(stage, step)  # after the loader has drawn: a resumed run draws as an unbroken one
     started = time.monotonic()
-    with progress(stage.name, stage.steps) as advance:
+    with progress(stage.name, stage.steps) as advance, closing(log) if log else nullcontext():
         advance(step)
         for batch in batches:
             terms = _update(stage, joined, batch, parameters, optimizer, step)
@@ -96,8 +97,6 @@ def fit(stage: Stage, train: Clips, valid: Clips, keep: Keep) -> None:
             _seed(stage, step)
     for hook in hooks:
         hook.remove()
-    if log is not None:
-        log.close()
     group.wait()
 
 

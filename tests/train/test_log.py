@@ -46,14 +46,18 @@ def test_events_say_what_the_table_says(tmp_path: Path) -> None:
 
 def test_events_are_there_without_a_last_word(tmp_path: Path) -> None:
     """A killed run has no time to close its files."""
-    write(Log(tmp_path, "model", 0), 5)
+    log = Log(tmp_path, "model", 0)
+    write(log, 5)
     assert ("model/ctc", 5, 0.5) in list(told(tmp_path))
+    log.close()
 
 
 def test_a_run_that_goes_on_strikes_out_what_came_after_its_last_state(tmp_path: Path) -> None:
     from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-    write(Log(tmp_path, "model", 0), 5, 10)
+    killed = Log(tmp_path, "model", 0)
+    write(killed, 5, 10)
+    killed.close()
     log = Log(tmp_path, "model", 5)
     write(log, 10)
     log.close()
