@@ -1,7 +1,7 @@
 """How fast SelfTalk and FaceFormer are, beside a plain re-statement of what the originals compute.
 
-    python benchmarks/methods.py > benchmarks/methods.md       # 24 GB of memory, some minutes
-    python benchmarks/methods.py --only faceformer-biwi
+    python -m benchmarks.methods                          # 24 GB of memory, some minutes
+    python -m benchmarks.methods --only faceformer-biwi
 
 Full-size architectures with random weights, a clip of 10 s, 2 threads. Every row is a process of its own; those that
 are compared take turns, one repetition each, so that what else the machine does troubles all alike (where SelfTalk
