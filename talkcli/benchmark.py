@@ -47,7 +47,7 @@ class Row:
 
 # To add a method, an ablation or a plug-in: its line here.
 ROWS: dict[str, Row] = {
-    "faceformer": Row("faceformer", about="autoregressive, teacher-forced in training"),
+    "faceformer": Row("faceformer", about="fed with recorded frames in training"),
     "selftalk": Row("selftalk", about="with the lip-reading losses"),
     "selftalk-no-lip-reading": Row(
         "selftalk", ("model.latent_weight=0", "model.ctc_weight=0"), "without the latent and the CTC loss"

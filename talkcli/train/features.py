@@ -66,7 +66,8 @@ class Store:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         clips = Corpus.open(recipe.data).clips
-        told = [VERSION, recipe.seed, recipe.posteriors, [[c.name, c.split, c.voice, c.samples, c.text] for c in clips]]
+        seed = recipe.seed if recipe.copies else 0  # which decides nothing but the copies
+        told = [VERSION, seed, recipe.posteriors, [[c.name, c.split, c.voice, c.samples, c.text] for c in clips]]
         motion = [TARGETS, recipe.basis, _head_key(), [[c.name, c.subject, c.frames] for c in clips]]
         motion.append(max(clip_path(recipe.data, clip.name).stat().st_mtime_ns for clip in clips))
         self.speech = recipe.data / "cache" / f"speech-{_key(told)}"
