@@ -120,7 +120,7 @@ def run(options: BenchmarkOptions, name: str, seed: int) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     judged = evaluate(
         EvaluateOptions(
-            sources=[str(out)], data=options.data, split=options.split, device=options.device, phones="head"
+            sources=[str(out)], data=options.data, split=options.split, device=options.device, phones="head", styles=1
         )
     )
     (model,) = judged.models

@@ -48,6 +48,9 @@ class EvaluateOptions:
     jobs: int = 1
     keep_going: bool = False
     phones: Phones = "auto"  # who tells the product where lips meet; see animate
+    styles: int = (
+        0  # the most in which a model speaks a clip of a subject that it does not know; 0: all, as protocols ask
+    )
     command: str = ""
     heat: bool = False  # measure every vertex as well, for the report
 
@@ -164,7 +167,10 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
     if not entries:
         splits = ", ".join(dict.fromkeys(entry.split for entry in corpus.clips)) or "none"
         raise TalkError(f"'{options.data}' has no clips in the split '{options.split}'; it has: {splits}")
-    opened = [open_predictions(source, corpus, entries, options.device, options.phones) for source in options.sources]
+    opened = [
+        open_predictions(source, corpus, entries, options.device, options.phones, options.styles)
+        for source in options.sources
+    ]
     results = []
     for predictions, name in zip(opened, _names([predictions.name for predictions in opened]), strict=True):
         job = Job(corpus, predictions, protocol, options.settings, options.heat)

@@ -5,6 +5,7 @@ Shape letters: T frames, V vertices, N training subjects.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -100,12 +101,14 @@ class FolderPredictions:
 class ModelPredictions:
     """A checkpoint that speaks each clip."""
 
-    def __init__(self, model: str, corpus: Corpus, device: str = "auto", phones: Phones = "auto") -> None:
+    def __init__(
+        self, model: str, corpus: Corpus, device: str = "auto", phones: Phones = "auto", styles: int = 0
+    ) -> None:
         from talkcli.models.base import pick_device
         from talkcli.models.checkpoint import load_checkpoint
 
         self.checkpoint: Checkpoint = load_checkpoint(model, pick_device(device))
-        self.corpus, self.phones = corpus, phones
+        self.corpus, self.phones, self.most = corpus, phones, styles
         self.name = self.checkpoint.name
         known, data = self.checkpoint.model.corpus, corpus.info
         if known.topology.vertices != data.topology.vertices:
@@ -122,7 +125,10 @@ class ModelPredictions:
         if not model.takes_style:
             return ("",)
         known = model.corpus.subjects
-        return (entry.subject,) if entry.subject in known else known
+        if entry.subject in known:
+            return (entry.subject,)
+        first = zlib.crc32(entry.name.encode()) % len(known) if self.most else 0  # fewer, then others for each clip
+        return (*known[first:], *known[:first])[: self.most or None]
 
     def motion(self, entry: ClipEntry, style: str) -> Motion:
         audio = level(self.corpus.audio(entry))
@@ -140,13 +146,21 @@ class ModelPredictions:
 
 
 def open_predictions(
-    source: str, corpus: Corpus, entries: list[ClipEntry], device: str = "auto", phones: Phones = "auto"
+    source: str,
+    corpus: Corpus,
+    entries: list[ClipEntry],
+    device: str = "auto",
+    phones: Phones = "auto",
+    styles: int = 0,
 ) -> Predictions:
-    """The predictions that a name means: a shipped model, a run, a checkpoint, or a folder of motion."""
+    """The predictions that a name means: a shipped model, a run, a checkpoint, or a folder of motion.
+
+    styles is the most in which a model speaks a clip of a subject that it does not know; 0: all.
+    """
     path = Path(source)
     is_run = any((path / name).is_file() for name in ("best.safetensors", "last.safetensors"))
     if not path.is_dir() or is_run:
-        return ModelPredictions(source, corpus, device, phones)
+        return ModelPredictions(source, corpus, device, phones, styles)
     predictions = FolderPredictions(path, corpus)
     predictions.check(entries)
     return predictions

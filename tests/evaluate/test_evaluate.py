@@ -12,10 +12,12 @@ import pytest
 from talkcli.clip import CorpusInfo, Floats, Topology
 from talkcli.errors import TalkError
 from talkcli.evaluate import EvaluateOptions, evaluate
+from talkcli.evaluate.predictions import ModelPredictions
 from talkcli.evaluate.protocols import PROTOCOLS
 from talkcli.evaluate.results import Evaluation
 from talkcli.evaluate.tables import as_dict, clip_table, difference_table, score_table
 from talkcli.metrics import METRICS
+from talkcli.models.selftalk import SelfTalk
 from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
 from tests.make import make_checkpoint, make_tone
 from tests.make_models import make_corpus
@@ -229,3 +231,17 @@ def test_the_data_is_not_changed(data: Path, tmp_path: Path) -> None:
     judged(data, save_predictions(tmp_path / "theirs"))
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
     assert len(Corpus.open(data).clips) == 4
+
+
+def test_fewer_styles_are_others_for_each_clip_and_a_seen_subjects_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SelfTalk, "takes_style", True)
+    corpus = make_corpus(tmp_path / "data", ("train", "train", "val", "test"))
+    model = str(make_checkpoint(tmp_path / "small.safetensors"))
+    known = corpus.info.subjects
+    strangers = [ClipEntry(str(i), "nobody", "test", "", 1, 1) for i in range(20)]
+    every, one = ModelPredictions(model, corpus), ModelPredictions(model, corpus, styles=1)
+    assert {every.styles(entry) for entry in strangers} == {known}
+    assert {one.styles(entry) for entry in strangers} == {(name,) for name in known}
+    assert one.styles(corpus.clips[0]) == (corpus.clips[0].subject,)
