@@ -74,10 +74,7 @@ def vocaset(
     force: Force = False,
 ) -> None:
     """Prepare VOCASET: the files of its download page, or the community's layout."""
-    from talkcli.datasets.vocaset import Options
-
-    options = Options(raw=raw, faces=faces, regions=regions, file_fps=file_fps)
-    _prepare("vocaset", out, options, jobs, force, vars(options))
+    _published("vocaset", out, jobs, force, raw=raw, faces=faces, regions=regions, file_fps=file_fps)
 
 
 @app.command()
@@ -91,10 +88,7 @@ def biwi(
     force: Force = False,
 ) -> None:
     """Prepare BIWI's B3D(AC)^2: the released frames and scans, or the community's layout."""
-    from talkcli.datasets.biwi import Options
-
-    options = Options(raw=raw, faces=faces, regions=regions, file_fps=file_fps)
-    _prepare("biwi", out, options, jobs, force, vars(options))
+    _published("biwi", out, jobs, force, raw=raw, faces=faces, regions=regions, file_fps=file_fps)
 
 
 @app.command()
@@ -121,6 +115,12 @@ def folder(
         raise TalkError("--out is missing: name the folder to write, or give --init for an example of talk.toml")
     options = Options(raw=raw, config=config)
     _prepare("folder", out, options, jobs, force, vars(options))
+
+
+def _published(dataset: str, out: Path, jobs: int, force: bool, **given: Any) -> None:
+    from talkcli.datasets.recorded import Options
+
+    _prepare(dataset, out, Options(**given), jobs, force, given)
 
 
 def _prepare(dataset: str, out: Path, data: Any, jobs: int, force: bool, given: dict[str, Any]) -> None:
