@@ -103,8 +103,8 @@ def run(options: BenchmarkOptions, name: str, seed: int) -> dict[str, Any]:
     from talkcli.train import TrainOptions, train
 
     row, out = ROWS[name], options.runs / f"{name}-{seed}"
-    start = time.perf_counter()
-    if not (out / "done").is_file():
+    start, trained = time.perf_counter(), (out / "done").is_file()
+    if not trained:
         overrides = [*row.overrides, f"seed={seed}"]
         train(
             TrainOptions(
@@ -138,7 +138,7 @@ def run(options: BenchmarkOptions, name: str, seed: int) -> dict[str, Any]:
         "data": judged.data,
         "split": options.split,
         "version": talkcli.__version__,
-        "train_seconds": round(seconds, 1),
+        "train_seconds": None if trained else round(seconds, 1),  # of a run that was trained before nobody knows
         "clips": {metric: values for metric, values in clips.items() if values},
     }
 
@@ -201,9 +201,10 @@ def table(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     heads = [f"{METRICS[name].title}{_unit(name)}" for name in HEADLINES]
     lines = [f"| row | seeds | training | {' | '.join(heads)} |", "|" + "---|" * (3 + len(HEADLINES))]
     for name, these in results.items():
-        minutes = np.mean([result["train_seconds"] for result in these]) / 60
+        seconds = [result["train_seconds"] for result in these if result["train_seconds"] is not None]
+        minutes = f"{np.mean(seconds) / 60:.1f} min" if seconds else "-"
         cells = [_text(cell(these, metric)) for metric in HEADLINES]
-        lines.append(f"| `{name}` | {len(these)} | {minutes:.1f} min | {' | '.join(cells)} |")
+        lines.append(f"| `{name}` | {len(these)} | {minutes} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
