@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
@@ -64,6 +64,24 @@ class Heard:
     features: Tensor
     phone_logits: Tensor | None = None
     contact_logits: Tensor | None = None
+
+
+class Framed(NamedTuple):
+    """What a model heard, in step with frames: features (B, T, k, D), k steps for each frame, of which frames (B,)
+    count; heard has the heads' logits."""
+
+    features: Tensor
+    frames: Tensor
+    heard: Heard
+
+
+class Told(NamedTuple):
+    """What a model makes of speech: motion (B, T, K) in its output basis, of which frames (B,) count, and what its
+    encoder heard."""
+
+    motion: Tensor
+    frames: Tensor
+    heard: Heard
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +164,11 @@ Pretrain = Callable[[str, Learner], None]  # trains a named part of a model befo
 
 
 class TalkModel(nn.Module, ABC):
-    """A method: its Config's defaults are the paper's; losses() for training, predict() for use."""
+    """A method: its Config's defaults are the paper's; losses() for training, predict() for use.
+
+    Both are made of parts, so that methods can be put into each other: listen() and decode() give the motion that is
+    shown, learn() the motion that is trained, and terms() what is wrong with it.
+    """
 
     Config: ClassVar[type]
     config: Any
@@ -173,12 +195,37 @@ class TalkModel(nn.Module, ABC):
         """Build the parts that only training needs; pretrain(name, part) trains one first."""
 
     @abstractmethod
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Named, weighted terms; the training loop adds them up."""
+    def listen(self, speech: Speech, frames: Tensor) -> Framed:
+        """What each of frames (B,) may look at, or each of as many as the sound fills."""
 
     @abstractmethod
+    def decode(self, framed: Framed, style: Tensor) -> Tensor:
+        """Motion (B, T, K) from what was heard in each frame, whichever frames these are; style (B, N)."""
+
+    def tell(self, speech: Speech, style: Tensor, frames: Tensor) -> Told:
+        """The motion that is shown, for frames (B,) or as many as the sound fills."""
+        framed = self.listen(speech, frames)
+        return Told(self.decode(framed, style), framed.frames, framed.heard)
+
+    def learn(self, batch: Batch) -> Told:
+        """The motion that the losses are about."""
+        return self.tell(batch.speech, batch.style, batch.frames)
+
+    @abstractmethod
+    def terms(self, told: Told, batch: Batch) -> dict[str, Tensor]:
+        """Named, weighted losses of what was told; the batch is cut to its frames."""
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Named, weighted terms; the training loop adds them up."""
+        told = self.learn(batch)
+        return self.terms(told, batch.cut(told.frames))
+
     def predict(self, speech: Speech, template: Tensor, style: Tensor, frames: int) -> Prediction:
         """Vertices for speech; template (B, V, 3), style (B, N)."""
+        motion, _, heard = self.tell(speech, style, torch.full_like(speech.lengths, frames))
+        motion = motion[:, torch.arange(frames, device=motion.device).clamp(max=motion.shape[1] - 1)]  # the last stays
+        vertices = self.basis.decode(motion) + template[:, None]  # (B, T, V, 3)
+        return Prediction(vertices, heard.phone_logits, heard.contact_logits, self.label_rate)
 
     @property
     def device(self) -> torch.device:

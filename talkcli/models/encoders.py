@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from talkcli.errors import TalkError
-from talkcli.models.base import RATE, Heard, Speech
+from talkcli.models.base import RATE, Framed, Heard, Speech
 from talkcli.models.layers import (
     ChannelNorm,
     DilatedBlock,
@@ -150,16 +150,6 @@ def build_encoder(name: str, tiny: TinyConfig, hub: HubConfig) -> Any:
     return ENCODERS[name](tiny, hub)
 
 
-@dataclass(frozen=True, eq=False)
-class Framed:
-    """What an encoder heard, in step with frames: features (B, T, k, D), k steps for each frame, of which frames (B,)
-    count; heard has the heads' logits."""
-
-    features: Tensor
-    frames: Tensor
-    heard: Heard
-
-
 def check_time_map(encoder: Tiny | Pretrained, time_map: TimeMap, fps: float) -> None:
     """
     Raises:
@@ -205,11 +195,6 @@ def listen(
     heard: Heard = encoder(speech)
     matched = match_frames(heard.features, encoder.rate, int(frames.max()), fps, time_map)
     return Framed(matched[:, :, None], frames, heard)
-
-
-def hold(motion: Tensor, frames: int) -> Tensor:
-    """(B, T', ...) to (B, frames, ...): the last frame stays where there are not enough."""
-    return motion[:, torch.arange(frames, device=motion.device).clamp(max=motion.shape[1] - 1)]
 
 
 def lighten(encoder: Tiny | Pretrained) -> None:

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Heard, Prediction, Speech, TalkModel
+from talkcli.models.base import Batch, Framed, Speech, TalkModel, Told
 from talkcli.models.basis import BASES, BasisName
-from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, hold, lighten, listen
+from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, lighten, listen
 from talkcli.models.layers import TimeMap, fading, periodic_code, temporal_bias
-from talkcli.models.losses import contact_error, phone_error, position
+from talkcli.models.losses import usual
 from talkcli.models.pretrained import HubConfig, architecture_of
 
 
@@ -40,6 +40,7 @@ class FaceFormerConfig:
     # what the decoder is fed in training: its own frames so far, as in the released code, or the recorded ones
     feeding: Literal["predicted", "recorded"] = "predicted"
     position_weight: float = 1.0
+    velocity_weight: float = 0.0  # ours: the same of first differences in time
     lip_weight: float = 0.0  # ours: the same once more over the lips alone
     phone_weight: float = 0.0  # ours: the tiny encoder's phone head
     contact_weight: float = 0.0  # ours: the tiny encoder's contact head
@@ -96,38 +97,24 @@ class FaceFormer(TalkModel):
     def frame_count(self, samples: int) -> int:
         return frame_count(self.audio_encoder, samples, self.corpus.fps, self.config.time_map)
 
-    def listen(self, speech: Speech, frames: Tensor) -> tuple[Tensor, Tensor, Heard]:
-        """What each frame may look at (B, T, k, D), as many of frames (B,) as there are, and what the encoder heard."""
+    def listen(self, speech: Speech, frames: Tensor) -> Framed:
         framed = listen(self.audio_encoder, speech, frames, self.corpus.fps, self.config.time_map, cut_first=True)
-        return self.audio_feature_map(framed.features), framed.frames, framed.heard
+        return framed._replace(features=self.audio_feature_map(framed.features))
 
-    def predict(self, speech: Speech, template: Tensor, style: Tensor, frames: int) -> Prediction:
-        memory, _, heard = self.listen(speech, torch.full_like(speech.lengths, frames))
-        motion = self.told_by_itself(memory, style)
-        vertices = self.basis.decode(hold(motion, frames)) + template[:, None]  # (B, T, V, 3)
-        return Prediction(vertices, heard.phone_logits, heard.contact_logits, self.audio_encoder.rate)
+    def decode(self, framed: Framed, style: Tensor) -> Tensor:
+        return self.told_by_itself(framed.features, style)
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def learn(self, batch: Batch) -> Told:
         """Fed with its own frames in training, unless the config says else, and with recorded ones in validation, as
         released."""
-        config = self.config
-        memory, frames, heard = self.listen(batch.speech, batch.frames)
-        batch = batch.cut(frames)
-        if self.training and config.feeding == "predicted":
-            motion = self.told_by_itself(memory, batch.style)
-        else:
-            motion = self.told_by_recording(memory, batch.style, batch.motion)
-        error = motion - batch.motion  # (B, T, K)
-        terms = {"position": config.position_weight * position(self.basis, error, batch)}
-        if config.lip_weight:
-            lips = position(self.basis, error, batch, "lips")
-            terms["lips"] = config.lip_weight * config.position_weight * lips
-        if heard.phone_logits is not None and heard.contact_logits is not None:
-            terms["phones"] = config.phone_weight * phone_error(heard.phone_logits, batch.phones)
-            terms["contacts"] = config.contact_weight * contact_error(
-                heard.contact_logits, batch.contacts, batch.phones
-            )
-        return terms
+        if self.training and self.config.feeding == "predicted":
+            return super().learn(batch)
+        framed = self.listen(batch.speech, batch.frames)
+        recorded = batch.cut(framed.frames).motion
+        return Told(self.told_by_recording(framed.features, batch.style, recorded), framed.frames, framed.heard)
+
+    def terms(self, told: Told, batch: Batch) -> dict[str, Tensor]:
+        return usual(self, told, batch)
 
     def told_by_recording(self, memory: Tensor, style: Tensor, motion: Tensor) -> Tensor:
         """Teacher forcing: coefficients (B, T, K), each frame from the recorded ones before it.

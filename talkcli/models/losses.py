@@ -10,9 +10,27 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from talkcli.models.base import Batch
+from talkcli.models.base import Batch, TalkModel, Told
 from talkcli.models.basis import OutputBasis
 from talkcli.models.layers import length_mask
+
+
+def usual(model: TalkModel, told: Told, batch: Batch) -> dict[str, Tensor]:
+    """What every method's motion and heads are trained on, by the weights in its config."""
+    config, basis, heard = model.config, model.basis, told.heard
+    error = told.motion - batch.motion  # (B, T, K)
+    terms = {"position": config.position_weight * position(basis, error, batch)}
+    if config.velocity_weight:
+        terms["velocity"] = config.velocity_weight * velocity(basis, error, batch)
+    if config.lip_weight:
+        lips = config.position_weight * position(basis, error, batch, "lips")
+        if config.velocity_weight:
+            lips = lips + config.velocity_weight * velocity(basis, error, batch, "lips")
+        terms["lips"] = config.lip_weight * lips
+    if heard.phone_logits is not None and heard.contact_logits is not None:
+        terms["phones"] = config.phone_weight * phone_error(heard.phone_logits, batch.phones)
+        terms["contacts"] = config.contact_weight * contact_error(heard.contact_logits, batch.contacts, batch.phones)
+    return terms
 
 
 def masked_mean(values: Tensor, inside: Tensor) -> Tensor:

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Heard, Learner, Prediction, Pretrain, Speech, TalkModel
+from talkcli.models.base import Batch, Framed, Learner, Pretrain, Speech, TalkModel, Told
 from talkcli.models.basis import BASES, BasisName
-from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, hold, lighten, listen
+from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, lighten, listen
 from talkcli.models.layers import TimeMap, length_mask, stretch
-from talkcli.models.losses import contact_error, masked_mean, phone_error, position, velocity
+from talkcli.models.losses import masked_mean, usual
 from talkcli.models.pretrained import HubConfig, architecture_of
 from talkcli.models.recognizer import (
     RecognizerConfig,
@@ -160,45 +160,26 @@ class SelfTalk(TalkModel):
     def frame_count(self, samples: int) -> int:
         return frame_count(self.audio_encoder, samples, self.corpus.fps, self.config.time_map)
 
-    def motion(self, speech: Speech, frames: Tensor) -> tuple[Tensor, Tensor, Heard]:
-        """Basis coefficients (B, T, K) for frames (B,) of each clip, as many of them as there are, and what the encoder
-        heard."""
+    def listen(self, speech: Speech, frames: Tensor) -> Framed:
         framed = listen(self.audio_encoder, speech, frames, self.corpus.fps, self.config.time_map)
+        mapped = self.audio_feature_map(framed.features.flatten(2))  # (B, T, D)
+        return framed._replace(features=mapped[:, :, None])
+
+    def decode(self, framed: Framed, style: Tensor) -> Tensor:
+        """Style is not used: SelfTalk knows a speaker by the template alone."""
+        hidden = framed.features.flatten(2)  # (B, T, D)
         same = bool((framed.frames == framed.frames[0]).all())
-        padding = None if same else ~length_mask(framed.frames, framed.features.shape[1])
-        hidden = self.audio_feature_map(framed.features.flatten(2))
+        padding = None if same else ~length_mask(framed.frames, hidden.shape[1])
         hidden = self.transformer_decoder(
             hidden, hidden, tgt_key_padding_mask=padding, memory_key_padding_mask=padding
-        )  # (B, T, D): no causal mask and no position code, as released
+        )  # no causal mask and no position code, as released
         with torch.autocast(hidden.device.type, enabled=False):
-            return self.vertice_map_r(hidden.float()), framed.frames, framed.heard
+            motion: Tensor = self.vertice_map_r(hidden.float())
+            return motion
 
-    def predict(self, speech: Speech, template: Tensor, style: Tensor, frames: int) -> Prediction:
-        """Style is not used: SelfTalk knows a speaker by the template alone."""
-        motion, _, heard = self.motion(speech, torch.full_like(speech.lengths, frames))
-        vertices = self.basis.decode(hold(motion, frames)) + template[:, None]  # (B, T, V, 3)
-        return Prediction(vertices, heard.phone_logits, heard.contact_logits, self.audio_encoder.rate)
-
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        config = self.config
-        motion, frames, heard = self.motion(batch.speech, batch.frames)
-        batch = batch.cut(frames)
-        error = motion - batch.motion  # (B, T, K)
-        terms = {
-            "position": config.position_weight * position(self.basis, error, batch),
-            "velocity": config.velocity_weight * velocity(self.basis, error, batch),
-        }
-        if config.lip_weight:
-            lips = position(self.basis, error, batch, "lips"), velocity(self.basis, error, batch, "lips")
-            terms["lips"] = config.lip_weight * (config.position_weight * lips[0] + config.velocity_weight * lips[1])
-        if heard.phone_logits is not None and heard.contact_logits is not None:
-            terms["phones"] = config.phone_weight * phone_error(heard.phone_logits, batch.phones)
-            terms["contacts"] = config.contact_weight * contact_error(
-                heard.contact_logits, batch.contacts, batch.phones
-            )
-        if self.training:
-            terms.update(self.reading(motion, batch))
-        return terms
+    def terms(self, told: Told, batch: Batch) -> dict[str, Tensor]:
+        reading = self.reading(told.motion, batch) if self.training else {}
+        return {**usual(self, told, batch), **reading}
 
     def reading(self, motion: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The interpreter's two terms: its features against the recogniser's, its symbols against the transcript."""

@@ -117,8 +117,8 @@ def test_the_decoder_has_neither_mask_nor_position_code() -> None:
     features = torch.randn(1, 8, 16)
     order = torch.randperm(8)
     speech = make_speech_tensors(0.2)
-    straight, *_ = hearing(features).motion(speech, torch.tensor([8]))
-    shuffled, *_ = hearing(features[:, order]).motion(speech, torch.tensor([8]))
+    straight, *_ = hearing(features).tell(speech, torch.zeros(1, 2), torch.tensor([8]))
+    shuffled, *_ = hearing(features[:, order]).tell(speech, torch.zeros(1, 2), torch.tensor([8]))
     assert torch.allclose(shuffled, straight[:, order], atol=1e-5)
 
 
@@ -129,13 +129,20 @@ def test_every_frame_hears_the_whole_clip_and_no_frame_waits_for_another() -> No
     other[:, -1] += 1
     speech = make_speech_tensors(0.2)
     eight = torch.tensor([8])
-    moved = hearing(features).motion(speech, eight)[0] - hearing(other).motion(speech, eight)[0]
+    moved = (
+        hearing(features).tell(speech, torch.zeros(1, 2), eight)[0]
+        - hearing(other).tell(speech, torch.zeros(1, 2), eight)[0]
+    )
     assert (moved.abs().amax(2) > 1e-4).all()
 
 
 def test_any_length_will_do() -> None:
     model = hearing(torch.randn(1, 1300, 16))
-    assert model.motion(make_speech_tensors(0.2), torch.tensor([1300]))[0].shape == (1, 1300, 3 * PLATE.vertices)
+    assert model.tell(make_speech_tensors(0.2), torch.zeros(1, 2), torch.tensor([1300]))[0].shape == (
+        1,
+        1300,
+        3 * PLATE.vertices,
+    )
 
 
 # -- its losses -----------------------------------------------------------------------------------------------------
@@ -146,7 +153,7 @@ def test_terms_are_named_and_weighted_as_the_config_says() -> None:
     model = make_model("basis=none", *changes, info=make_info(PLATE)).eval()
     batch = make_batch(model, 0.5, 0.3)
     terms = model.losses(batch)
-    motion, *_ = model.motion(batch.speech, batch.frames)
+    motion, *_ = model.tell(batch.speech, batch.style, batch.frames)
     error = motion - batch.motion
     assert list(terms) == ["position", "velocity", "lips", "phones", "contacts"]
     assert torch.allclose(terms["position"], 5 * position(model.basis, error, batch))
@@ -214,8 +221,8 @@ def test_a_padded_clip_moves_as_it_does_alone() -> None:
     both.samples[0, 8000:] = 0
     assert both.posteriors is not None
     alone = Speech(both.samples[:1, :12800], both.lengths[:1], both.posteriors[:1, :81])
-    together = model.motion(both, torch.tensor([24, 36]))[0][0]
-    single = model.motion(alone, torch.tensor([24]))[0][0]
+    together = model.tell(both, torch.zeros(1, 2), torch.tensor([24, 36]))[0][0]
+    single = model.tell(alone, torch.zeros(1, 2), torch.tensor([24]))[0][0]
     assert torch.allclose(together[:18], single[:18], atol=0.05 * single.abs().max().item())
 
 
