@@ -10,7 +10,7 @@ from talkcli.errors import TalkError
 if TYPE_CHECKING:
     from talkcli.models.base import TalkModel
 
-METHODS: dict[str, str] = {"faceformer": "FaceFormer", "selftalk": "SelfTalk"}
+METHODS: dict[str, str] = {"faceformer": "FaceFormer", "selftalk": "SelfTalk", "kmtalk": "KMTalk"}
 
 
 def method_class(name: str) -> type[TalkModel]:

@@ -6,8 +6,9 @@ Shape letters: B clips, T frames, V vertices, S samples, A encoder steps, D widt
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from talkcli.audio.posteriors import phone_posteriors
-from talkcli.clip import Audio, CorpusInfo
+from talkcli.clip import Audio, CorpusInfo, Floats, Phone
 from talkcli.errors import TalkError
 from talkcli.models.basis import OutputBasis
 from talkcli.models.wav2vec2 import EncoderLayer
+from talkcli.phones.keys import KeyRule
 
 RATE = 16000  # samples a second that every encoder hears
 
@@ -48,13 +50,37 @@ class _Tensors:
 
 
 @dataclass(frozen=True, eq=False)
+class Keys(_Tensors):
+    """Key frames (B, N), rising, -1 after a clip's last; motion (B, N, K) stands in for the model's own where known
+    (B, N), and comes out exactly where hard (B, N)."""
+
+    frames: Tensor  # int64
+    motion: Tensor | None = None
+    known: Tensor | None = None
+    hard: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Speech(_Tensors):
     """What a model hears: samples (B, S) at 16 kHz, the number that count (B,), and, where the encoder asks for them,
-    phone log-posteriors (B, P, 42) at 100 Hz, row i centred at i * 10 ms."""
+    phone log-posteriors (B, P, 42) at 100 Hz, row i centred at i * 10 ms; keys where the method has any and somebody
+    says which."""
 
     samples: Tensor
     lengths: Tensor
     posteriors: Tensor | None = None
+    keys: Keys | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """What is known of a stretch of speech beside its sound, in its own time: phones; poses, vertices (V, 3) or None
+    by key frame, where somebody chose the keys (None: the model's own pose); and another model's motion host
+    (T, V, 3), of which only the key frames count."""
+
+    phones: Sequence[Phone] | None = None
+    poses: Mapping[int, Floats | None] | None = None
+    host: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,20 +94,24 @@ class Heard:
 
 class Framed(NamedTuple):
     """What a model heard, in step with frames: features (B, T, k, D), k steps for each frame, of which frames (B,)
-    count; heard has the heads' logits."""
+    count; heard has the heads' logits; keys, where the method has any, are its key frames, and inner is what a method
+    within this one heard."""
 
     features: Tensor
     frames: Tensor
     heard: Heard
+    keys: Keys | None = None
+    inner: Framed | None = None
 
 
 class Told(NamedTuple):
     """What a model makes of speech: motion (B, T, K) in its output basis, of which frames (B,) count, and what its
-    encoder heard."""
+    encoder heard; beside are losses that a method made on the way."""
 
     motion: Tensor
     frames: Tensor
     heard: Heard
+    beside: Mapping[str, Tensor] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +182,8 @@ class Motion:
 class Learner(Protocol):
     """What the training loop trains: a module that names its losses."""
 
+    def at(self, progress: float) -> float: ...  # told before each step how far training is, 0 to 1; see TalkModel
+
     def losses(self, batch: Batch) -> dict[str, Tensor]: ...
     def parameters(self) -> Iterator[nn.Parameter]: ...
     def state_dict(self) -> dict[str, Any]: ...
@@ -176,8 +208,9 @@ class TalkModel(nn.Module, ABC):
     basis: OutputBasis
     wants_posteriors: bool = False
     label_rate: float  # labels a second that losses() expects in a batch
-    takes_style: ClassVar[bool] = True  # False where a speaker is known by the template alone
+    takes_style: bool = True  # False where a speaker is known by the template alone
     whole_clips: bool = False  # losses() takes a clip's sound and motion as they are, however long each is
+    key_rule: KeyRule | None = None  # where the method has key frames: which they are
     listener: Listener | None = None  # after begin_training(): what losses() wants to be told of the sound
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of the weights that predict() does not need
     computed: ClassVar[tuple[str, ...]] = ()  # what published weights hold and we compute
@@ -193,6 +226,10 @@ class TalkModel(nn.Module, ABC):
 
     def begin_training(self, pretrain: Pretrain) -> None:
         """Build the parts that only training needs; pretrain(name, part) trains one first."""
+
+    def at(self, progress: float) -> float:
+        """How far training is, from 0 to 1, before each step; returns a factor of the learning rate."""
+        return 1.0
 
     @abstractmethod
     def listen(self, speech: Speech, frames: Tensor) -> Framed:
@@ -218,11 +255,11 @@ class TalkModel(nn.Module, ABC):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Named, weighted terms; the training loop adds them up."""
         told = self.learn(batch)
-        return self.terms(told, batch.cut(told.frames))
+        return {**self.terms(told, batch.cut(told.frames)), **told.beside}
 
     def predict(self, speech: Speech, template: Tensor, style: Tensor, frames: int) -> Prediction:
         """Vertices for speech; template (B, V, 3), style (B, N)."""
-        motion, _, heard = self.tell(speech, style, torch.full_like(speech.lengths, frames))
+        motion, _, heard, _ = self.tell(speech, style, torch.full_like(speech.lengths, frames))
         motion = motion[:, torch.arange(frames, device=motion.device).clamp(max=motion.shape[1] - 1)]  # the last stays
         vertices = self.basis.decode(motion) + template[:, None]  # (B, T, V, 3)
         return Prediction(vertices, heard.phone_logits, heard.contact_logits, self.label_rate)
@@ -254,13 +291,21 @@ class TalkModel(nn.Module, ABC):
         tensor = torch.from_numpy(np.ascontiguousarray(samples))[None]
         return Speech(tensor, torch.tensor([len(samples)]), posteriors).to(self.device)
 
+    def guided(self, guide: Guide, template: Floats, frames: int) -> Keys | None:
+        """The keys of one clip of so many frames, batch of one; None where the method has none, or finds its own."""
+        return None
+
     @torch.inference_mode()
-    def animate(self, audio: Audio, template: NDArray[np.float32], style: NDArray[np.float32]) -> Motion:
+    def animate(
+        self, audio: Audio, template: NDArray[np.float32], style: NDArray[np.float32], guide: Guide | None = None
+    ) -> Motion:
         """Motion at the corpus' own frame rate for one stretch of 16 kHz speech; template (V, 3), style (N,)."""
         self.eval()
         frames = self.frame_count(len(audio.samples))
+        speech = self.hear(audio.samples)
+        keys = None if guide is None else self.guided(guide, template, frames)
         predicted = self.predict(
-            self.hear(audio.samples),
+            speech if keys is None else replace(speech, keys=keys.to(self.device)),
             torch.from_numpy(template)[None].to(self.device),
             torch.from_numpy(style)[None].to(self.device),
             frames,

@@ -70,7 +70,7 @@ class SelfTalk(TalkModel):
     authors' state dict."""
 
     Config: ClassVar[type] = SelfTalkConfig
-    takes_style: ClassVar[bool] = False
+    takes_style = False
     training_only: ClassVar[tuple[str, ...]] = ("text_encoder.", "lip_map.", "transformer.", "lm_head.")
 
     def __init__(self, config: SelfTalkConfig, corpus: CorpusInfo) -> None:

@@ -21,7 +21,7 @@ from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.models import method_class
 from talkcli.models.base import Learner, TalkModel, pick_device
-from talkcli.models.checkpoint import save_checkpoint
+from talkcli.models.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.prepared import Corpus
 from talkcli.train.config import preset_path, run_config
 from talkcli.train.data import Clips, Order
@@ -66,6 +66,8 @@ def train(options: TrainOptions) -> Path:
             "this model hears whole clips: set data.crop_seconds=0, or model.time_map=time (and, for SelfTalk, "
             "model.recognizer.targets=fresh)"
         )
+    if config.optim.start:
+        start_from(model, config.optim.start)
     with together(device) as group:
         if group.first:
             _open_run(options, config)
@@ -84,6 +86,21 @@ def read_config(options: TrainOptions) -> Any:
     kind = run_config(options.method)
     preset = preset_path(options.method, options.preset)
     return configs.load(kind, options.config, options.overrides, preset=preset)
+
+
+def start_from(model: TalkModel, source: str) -> None:
+    """Give the model those weights of a checkpoint that it has under the same names and in the same shapes.
+
+    Raises:
+        TalkError: there are none.
+    """
+    own = model.state_dict()
+    found = load_checkpoint(source).model.state_dict()
+    shared = {name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape}
+    if not shared:
+        raise TalkError(f"optim.start: '{source}' shares no weights with this model: choose a checkpoint of its kind")
+    model.load_state_dict({**own, **shared})
+    note(f"{len(shared)} of {len(own)} weights begin as those of {source}")
 
 
 def _open_run(options: TrainOptions, config: Any) -> None:
@@ -139,9 +156,15 @@ class _Run:
         self.templates = {name: corpus.template(name) for name in sorted({clip.subject for clip in corpus.clips})}
         copies, crop = config.data.copies, config.data.crop_seconds
         make = partial(
-            Clips, options.data, store, label_rate=model.label_rate, seed=config.seed, whole=model.whole_clips
+            Clips,
+            options.data,
+            store,
+            label_rate=model.label_rate,
+            seed=config.seed,
+            whole=model.whole_clips,
+            keys=model.key_rule,
         )
-        self.train = make("train", crop_seconds=crop, copies=copies)
+        self.train = make("train", crop_seconds=crop, copies=copies, vary=True)
         self.valid = make("val", crop_seconds=0.0, copies=0)
 
     def go(self) -> None:

@@ -34,6 +34,7 @@ class OptimConfig:
     lr: float = 1e-4
     epochs: int = 100
     steps: int = 0  # instead of epochs, where not 0
+    start: str = ""  # a checkpoint or a shipped model: weights of the same name and shape begin as its
     warmup: int = 0
     schedule: Literal["constant", "cosine"] = "constant"
     weight_decay: float = 0.0

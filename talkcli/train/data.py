@@ -19,8 +19,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from talkcli.clip import Phone
 from talkcli.errors import TalkError
-from talkcli.models.base import RATE, Batch, Reading, Speech
+from talkcli.models.base import RATE, Batch, Keys, Reading, Speech
+from talkcli.models.keys import padded
 from talkcli.phones import BILABIAL, INDEX, LABIODENTAL, labels_at
+from talkcli.phones.keys import KeyRule, key_frames, varied
 from talkcli.prepared import ClipEntry, Corpus
 from talkcli.train.features import Store
 from talkcli.train.readings import Readings
@@ -40,6 +42,7 @@ class Example:
     style: int
     phones: NDArray[np.int64]
     contacts: NDArray[np.float32]
+    keys: NDArray[np.int64] | None = None  # (N,)
     reading: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None  # hidden states (A, D), symbols (A,)
 
 
@@ -72,12 +75,16 @@ class Clips(Dataset[Example]):
         copies: int,
         seed: int,
         whole: bool = False,
+        keys: KeyRule | None = None,
+        vary: bool = False,
         readings: Readings | None = None,
     ) -> None:
-        """whole leaves sound and motion as long as they are; else the longer of the two is cut off."""
+        """whole leaves sound and motion as long as they are; else the longer of the two is cut off. keys says which
+        frames are keys, for a method that has any; vary moves and drops some."""
         self.data, self.store, self.label_rate = data, store, label_rate
         self.crop_seconds, self.copies, self.seed = crop_seconds, copies, seed
         self.whole, self.readings = whole, readings
+        self.keys, self.vary = keys, vary
         self.corpus = Corpus.open(data)
         self.entries: Sequence[ClipEntry] = self.corpus.part(split)
         self.epoch = 0
@@ -96,6 +103,8 @@ class Clips(Dataset[Example]):
         phones = [Phone(p.name, p.start / sound.speed, p.end / sound.speed) for p in self.corpus.phones(entry)]
         start, length = self._stretch(len(sound.motion) / self.fps, rng)
         example = self._example(entry, sound, phones, start, length)
+        if self.keys is not None:
+            example = replace(example, keys=self._keys(self.keys, entry, phones, start, len(example.motion), rng))
         return example if self.readings is None else replace(example, reading=self.readings.load(entry.name, copy))
 
     def sound(self, entry: ClipEntry, copy: int) -> Sound:
@@ -115,6 +124,26 @@ class Clips(Dataset[Example]):
             return 0.0, seconds
         places = int((seconds - self.crop_seconds) / self.grid)
         return float(rng.integers(places + 1)) * self.grid, self.crop_seconds
+
+    def _keys(
+        self,
+        rule: KeyRule,
+        entry: ClipEntry,
+        phones: Sequence[Phone],
+        start: float,
+        frames: int,
+        rng: np.random.Generator,
+    ) -> NDArray[np.int64]:
+        """The key frames (N,) of a stretch."""
+        if not phones and rule.source == "phones":
+            raise TalkError(
+                f"the clip '{entry.name}' has no phones, whose boundaries are the keys: type `talk align {self.data}`, "
+                "or set model.keys.source=uniform"
+            )
+        here = [Phone(p.name, p.start - start, p.end - start) for p in phones]
+        here = [phone for phone in here if phone.end > 0 and phone.start * self.fps < frames]
+        keys = key_frames(here, self.fps, frames, rule)
+        return varied(keys, rule, rng) if self.vary else keys
 
     def _example(
         self,
@@ -187,6 +216,7 @@ def collate(examples: Sequence[Example], styles: int) -> Batch:
             samples=_pad([e.samples for e in examples]),
             lengths=torch.tensor([len(e.samples) for e in examples]),
             posteriors=posteriors,
+            keys=None if examples[0].keys is None else Keys(padded([e.keys for e in examples if e.keys is not None])),
         ),
         motion=_pad([e.motion for e in examples]),
         frames=torch.tensor([len(e.motion) for e in examples]),

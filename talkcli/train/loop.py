@@ -116,8 +116,9 @@ def _update(
     """One step of the optimiser; the loss terms."""
     stage.learner.train()
     optim = stage.optim
+    lr = optim.lr * rate(step, stage.steps, optim) * stage.learner.at(step / stage.steps)
     for group in optimizer.param_groups:
-        group["lr"] = optim.lr * rate(step, stage.steps, optim)
+        group["lr"] = lr
     optimizer.zero_grad(set_to_none=True)  # before the forward pass, whose own memory then takes their place
     with autocast(stage.device, optim.precision):
         terms: dict[str, Tensor] = joined(batch.to(stage.device))

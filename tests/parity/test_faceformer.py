@@ -23,7 +23,7 @@ def test_sound_becomes_the_authors_vertices_in_every_style(faceformer_sound: tup
     assert frames == expected.shape[1]
     found = model.predict(speech, numbers.template, one_hot(numbers, int(style)), frames).vertices
     assert differs(found.flatten(2), expected) <= 1e-5
-    memory, _, heard = model.listen(speech, torch.tensor([frames]))
+    memory, _, heard, *_ = model.listen(speech, torch.tensor([frames]))
     assert memory.shape[1] == frames
     assert encoded(heard.features, numbers.tensor(f"predict_{sound}_audio_hidden")) <= 1e-4
 
@@ -32,7 +32,7 @@ def test_sound_becomes_the_authors_vertices_in_every_style(faceformer_sound: tup
 def test_training_gives_the_authors_vertices_and_loss(faceformer_pair: tuple[Numbers, str, str, str]) -> None:
     numbers, sound, length, feeding = faceformer_pair
     model, batch = numbers.faceformer, numbers.batch(sound, length, numbers.tensor("one_hot_forward"))
-    memory, frames, _ = model.listen(batch.speech, batch.frames)
+    memory, frames, *_ = model.listen(batch.speech, batch.frames)
     batch = batch.cut(frames)
     motion = (
         model.told_by_recording(memory, batch.style, batch.motion)
@@ -53,7 +53,7 @@ def test_gradients_are_the_authors(faceformer_numbers: tuple[Numbers, str], feed
     numbers, _ = faceformer_numbers
     model, batch = numbers.faceformer, numbers.batch("a", "exact", numbers.tensor("one_hot_forward"))
     model.zero_grad()
-    memory, frames, _ = model.listen(batch.speech, batch.frames)
+    memory, frames, *_ = model.listen(batch.speech, batch.frames)
     batch = batch.cut(frames)
     motion = (
         model.told_by_recording(memory, batch.style, batch.motion)

@@ -37,7 +37,7 @@ def test_the_encoder_hears_what_the_authors_hears(selftalk_sound: Sound) -> None
     numbers, sound = selftalk_sound
     model, speech = numbers.selftalk, numbers.speech(sound)
     frames = torch.tensor([model.frame_count(speech.samples.shape[1])])
-    _, _, heard = model.tell(speech, STYLE, frames)
+    _, _, heard, *_ = model.tell(speech, STYLE, frames)
     assert encoded(heard.features, numbers.tensor(f"predict_{sound}_audio_hidden")) <= 1e-4
 
 
@@ -46,7 +46,7 @@ def test_the_interpreter_reads_lips_as_the_authors_does(selftalk_sound: Sound) -
     numbers, sound = selftalk_sound
     model, speech = numbers.selftalk, numbers.speech(sound)
     frames = torch.tensor([model.frame_count(speech.samples.shape[1])])
-    motion, frames, _ = model.tell(speech, STYLE, frames)
+    motion, frames, *_ = model.tell(speech, STYLE, frames)
     steps = reading_steps(int(frames), model.fps, 50.0)
     features, logits = model.interpret(motion, frames, torch.tensor([steps]))
     assert differs(features, numbers.tensor(f"predict_{sound}_lip_features")) <= 1e-4
@@ -58,7 +58,7 @@ def test_training_gives_the_authors_vertices_and_losses(selftalk_pair: Pair) -> 
     numbers, sound, length = selftalk_pair
     start = f"forward_{sound}_{length}"
     model, batch = numbers.selftalk, numbers.batch(sound, length, STYLE)
-    motion, frames, _ = model.tell(batch.speech, batch.style, batch.frames)
+    motion, frames, *_ = model.tell(batch.speech, batch.style, batch.frames)
     assert int(frames) == int(numbers.arrays[f"{start}_vertices_gt_used_len"])
     vertices = model.basis.decode(motion) + batch.template[:, None]
     assert differs(vertices.flatten(2), numbers.tensor(f"{start}_vertices_out")) <= 1e-5
@@ -87,7 +87,7 @@ def test_bfloat16_loses_the_same_within_a_percent(selftalk_pair: Pair) -> None:
 def all_terms(model: SelfTalk, numbers: Numbers, sound: str, length: str) -> dict[str, torch.Tensor]:
     """The losses in evaluation mode, with those that belong to training."""
     batch = numbers.batch(sound, length, STYLE)
-    motion, frames, _ = model.tell(batch.speech, batch.style, batch.frames)
+    motion, frames, *_ = model.tell(batch.speech, batch.style, batch.frames)
     return {**model.losses(batch), **model.reading(motion, batch.cut(frames))}
 
 
@@ -99,7 +99,7 @@ def test_training_listens_and_reads_as_the_authors_does(selftalk_pair: Pair) -> 
     hidden, logits = model.text_encoder(batch.speech)
     expected = numbers.tensor(f"{start}_text_hidden")
     steps = expected.shape[1]
-    motion, frames, _ = model.tell(batch.speech, batch.style, batch.frames)
+    motion, frames, *_ = model.tell(batch.speech, batch.style, batch.frames)
     assert steps == (hidden.shape[1] if model.config.time_map == "front" else 2 * int(frames))
     assert differs(hidden[:, :steps], expected) <= 1e-4
     assert differs(logits[:, :steps], numbers.tensor(f"{start}_text_logits")) <= 1e-4
