@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 from talkcli import contact, follow
-from talkcli.align import stretches, trusted
+from talkcli.align import stretches
+from talkcli.align.fit import trusted
 from talkcli.articulation import as_track, life
 from talkcli.audio import level, load_audio
 from talkcli.audio.vad import pauses, speech_gate

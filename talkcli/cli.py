@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from talkcli import __version__
-from talkcli.commands import animate, benchmark, evaluate, import_, info, models, preprocess, train
+from talkcli.commands import align, animate, benchmark, evaluate, import_, info, models, preprocess, train
 from talkcli.console import stderr
 from talkcli.errors import TalkError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("align")(align.align)
 app.command("animate")(animate.animate)
 app.command("benchmark")(benchmark.benchmark)
 app.command("evaluate")(evaluate.evaluate)

@@ -242,7 +242,7 @@ def heard_by_network(name: str) -> Motion:
 def test_phones_are_trusted_by_their_words_and_by_the_network(
     monkeypatch: pytest.MonkeyPatch, phones: Phones, confidence: float, network: str, count: int
 ) -> None:
-    said = Stretch(0.0, 2.0, "mm", (Phone("M", 0.5, 1.0),), confidence)
+    said = Stretch(0.0, 2.0, (Phone("M", 0.5, 1.0),), "asr", "mm", confidence)
     monkeypatch.setattr(room, "stretches", lambda audio: [said])
     spoken = recognised(make_tone(2.0), Window(0.0, 2.0, 0, 60), heard_by_network(network), 3.0, phones)
     assert spoken.trusted == [Phone("M", 3.5, 4.0)] * count  # in the time of the whole sound, which began 3 s before

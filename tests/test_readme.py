@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from talkcli.audio import load_audio
 from talkcli.cli import app, main
 from talkcli.clip import MotionClip
 from talkcli.commands.animate import DEFAULT_MODEL
 from talkcli.export import write
-from tests.make import MOUTH, make_checkpoint, make_tone, save_sound
+from tests.make import MOUTH, make_checkpoint, make_tone, sample_speech, save_sound
 from tests.make_models import make_corpus
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +68,15 @@ def test_animate_writes_what_the_readme_says(line: str, folder: Path, monkeypatc
     arguments = shlex.split(command)[1:]
     assert main(arguments) == 0
     assert (folder / arguments[arguments.index("--out") + 1]).stat().st_size > 1000
+
+
+@pytest.mark.parametrize("line", lines("talk align"))
+def test_align_writes_what_the_readme_says(line: str, folder: Path) -> None:
+    save_sound(folder / "speech.wav", load_audio(sample_speech()).part(0.0, 2.45).samples)
+    (folder / "speech.txt").write_text("Hello, I am a head made of numbers.")
+    arguments = shlex.split(line, comments=True)[1:]
+    assert main(arguments) == 0
+    assert (folder / arguments[arguments.index("--out") + 1]).stat().st_size > 100
 
 
 @pytest.mark.parametrize("line", lines("talk models"))

@@ -1,152 +1,209 @@
-"""Speech -> phones with times: from a transcript, from the recogniser's own, or without words at all.
+"""Speech -> phones with times: from a transcript, from a recogniser, or from a file that someone else's aligner wrote.
 
-An aligner places the phones of known words to within 20 ms; a recogniser has to find the words first, and a wrong word
-is wrong with confidence. So each stretch of speech says how far it can be trusted, and who has a network compares
-(`trusted`). Slow (recognising about 4 times as fast as speech) and never releasing the interpreter's lock: use
-a process of its own where something else is to go on meanwhile. Letters: A encoder steps, P phones.
+`find_phones` is the one door. An aligner places the phones of known words to within 20 ms; a recogniser has to find the
+words first. Slow (recognising about 4 times as fast as speech) and never releasing the interpreter's lock: `worker` has
+a process of its own for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from talkcli.align import sphinx
+from talkcli.align import fit, sphinx
+from talkcli.align.listening import Method, Stretch, stretches
 from talkcli.align.words import spoken_words
-from talkcli.audio.vad import pauses, speech_gate, speech_segments
-from talkcli.clip import Audio, Floats, Phone
+from talkcli.clip import Audio, Phone
+from talkcli.console import some
 from talkcli.errors import TalkError
-from talkcli.phones import PHONES, VISEME, frame_labels, tidy
+from talkcli.phones import tidy
+from talkcli.phones.files import read_phones
 
-LONGEST = 20.0  # seconds decoded at a time
-APART = 1.5  # seconds of silence that part two stretches
-MARGIN = 0.25  # seconds heard on either side
-SHARE, AROUND = 0.4, 0.35  # agreement that makes a phone trusted, and the seconds on either side it is taken from
-RATES = (6.0, 22.0)  # phones a second of people who speak; 9-18 is usual
+__all__ = [
+    "Found",
+    "Method",
+    "Request",
+    "Source",
+    "Stretch",
+    "align",
+    "find_phones",
+    "listen",
+    "stretches",
+]
+
+Source = Literal["auto", "asr", "allphone", "ctc"]
+FITS = -1.8  # a text's fitness (fit.fitness) from which on nobody doubts that it is what is spoken
+BETTER = 0.4  # by which a doubtful one must fit better than its own words in reverse
+BEYOND = 0.1  # seconds by which phones may outlast their sound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Who is to find the phones.
+
+    file: phones made elsewhere, of which tier names the tier. text: what is spoken; its phones are aligned, by
+    PocketSphinx, or for the source "ctc" by the wav2vec2 ctc_model. Without either, source says who listens: the word
+    recogniser ("asr"), phones without words ("allphone"), or ("auto") the recogniser where it is sure of its words and
+    phones without words elsewhere. strict makes an error of what would otherwise be told in a note and done in another
+    way.
+    """
+
+    source: Source = "auto"
+    text: str | None = None
+    file: Path | None = None
+    tier: str = ""
+    ctc_model: str = ""
+    device: str = "auto"
+    strict: bool = False
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Speech without a long pause.
+class Found:
+    """Phones from 0 to the sound's end without a gap, silences included; confidence of each in [0, 1].
 
-    phones and their times are those of the whole sound; text is what was recognised; confidence in [0, 1].
+    source: who found them: "text", "asr", "allphone", "asr+allphone", "ctc", or "file". notes are for people; fallback
+    is one more, where something else was done than was asked for.
     """
 
-    start: float
-    end: float
-    text: str
     phones: tuple[Phone, ...]
-    confidence: float
+    confidence: tuple[float, ...]
+    source: str
+    notes: tuple[str, ...] = ()
+    fallback: str = ""
 
 
-def align(audio: Audio, text: str) -> list[Phone]:
-    """The phones of a transcript, silences included, from 0 to the sound's end. Audio at 16 kHz.
+def find_phones(audio: Audio, request: Request) -> Found:
+    """The phones of 16 kHz sound, as the request says.
+
+    Raises:
+        TalkError: the request contradicts itself; the text has no words, or is not what is spoken; the file cannot be
+            read, or is of a longer sound; the CTC model is not there; or strict forbids what would be done.
+    """
+    check_request(request)
+    if request.file is not None:
+        found = imported(request.file, request.tier, audio.seconds)
+    elif uses_ctc(request):
+        from talkcli.align.ctc import align_ctc  # torch is loaded for nobody else
+
+        found = align_ctc(audio, request.ctc_model, request.text, request.device)
+    elif request.text is not None:
+        found = align(audio, request.text)
+    else:
+        found = listen(audio, request.source)  # type: ignore[arg-type]  # "ctc" is done with above
+    if request.strict and found.fallback:
+        raise TalkError(f"{found.fallback}; --strict-keys forbids that")
+    return found
+
+
+def uses_ctc(request: Request) -> bool:
+    return request.source == "ctc" or bool(request.ctc_model)
+
+
+def check_request(request: Request) -> None:
+    """Raises TalkError where the request contradicts itself, or asks for words that are none."""
+    if request.file is not None and (request.text is not None or request.source != "auto" or request.ctc_model):
+        raise TalkError("phones from a file need no text, source or CTC model: leave these out")
+    if request.ctc_model and request.source not in ("auto", "ctc"):
+        raise TalkError(f"a CTC model is of no use to the source '{request.source}': leave one of the two out")
+    if request.source == "ctc" and not request.ctc_model:
+        raise TalkError("the source 'ctc' needs a wav2vec2 CTC model: name it, or its folder, with --ctc-model")
+    if request.text is not None:
+        if request.source in ("asr", "allphone"):
+            raise TalkError(f"the source '{request.source}' listens for itself: leave it out, or leave the text out")
+        words_of(request.text)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a transcript; TalkError where there are none, or such in no English letters."""
+    words = spoken_words(text)
+    if not words:
+        raise TalkError("the transcript holds no words: write what is said, or leave it out")
+    return words
+
+
+def align(audio: Audio, text: str) -> Found:
+    """The phones of a transcript, aligned by force; each is as confident as it and its neighbours sound like it.
 
     Raises TalkError where the text holds no words or is not what is spoken.
     """
-    spoken = spoken_words(text)
-    if not spoken:
-        raise TalkError("the transcript holds no words: write what is said, or leave it out")
-    phones = sphinx.aligned(audio, spoken)
-    if not phones:
-        raise TalkError(
-            f"the transcript ({' '.join(spoken[:6])} ...) does not fit the sound: correct it, or leave it out"
-        )
-    return tidy(phones, audio.seconds)
+    words = words_of(text)
+    phones = tidy(sphinx.aligned(audio, words), audio.seconds)
+    heard = fit.heard(audio)
+    if not any(phone.name != "SIL" for phone in phones) or not _fits(audio, words, phones, heard):
+        raise misfit(words)
+    likeness = fit.likeness(phones, *heard)
+    return Found(tuple(phones), tuple(likeness.tolist()), "text", guesses(words))
 
 
-def recognise(audio: Audio) -> list[Phone]:
-    """The phones of what the recogniser understands, from 0 to the sound's end; [] where it understands nothing."""
-    found = [phone for stretch in stretches(audio) for phone in stretch.phones]
-    return tidy(found, audio.seconds) if found else []
+def misfit(words: Sequence[str]) -> TalkError:
+    more = " ..." if len(words) > 6 else ""
+    return TalkError(
+        f"the transcript ({' '.join(words[:6])}{more}) does not fit the sound: correct it, or leave it out"
+    )
 
 
-def allphone(audio: Audio) -> list[Phone]:
-    """Phones heard without words, for any language; silence outside speech. About twice as fast as speech."""
-    found: list[Phone] = []
-    for start, end in _spoken(audio):
-        found += [_moved(phone, start) for phone in sphinx.heard_phones(audio.part(start, end))]
-    return tidy(_within_speech(found, audio), audio.seconds)
+def guesses(words: Sequence[str]) -> tuple[str, ...]:
+    """A note of the words that the dictionary lacks, and how they are taken to be said."""
+    said = {word: sphinx.pronounced(word) for word in words}
+    guessed = [f"{word} ({' '.join(how.phones) or 'silent'})" for word, how in said.items() if not how.known]
+    return (f"not in the dictionary, said by rule: {some(guessed)}",) if guessed else ()
 
 
-def stretches(audio: Audio) -> Iterator[Stretch]:
-    """Stretch by stretch what the recogniser understands, aligned; such without words or alignment have no phones."""
-    for start, end in _spoken(audio):
-        part = audio.part(start, end)
-        heard = sphinx.heard_words(part)
-        phones = [_moved(phone, start) for phone in sphinx.aligned(part, [word.text for word in heard])]
-        phones = _within_speech(phones, audio)
-        text = " ".join(word.text for word in heard)
-        yield Stretch(start, end, text, tuple(phones), _confidence(heard, phones))
+def _fits(audio: Audio, words: list[str], phones: list[Phone], heard: fit.Heard) -> bool:
+    """Whether the text is what is spoken: a doubtful one must at least fit better than its words in reverse."""
+    found = fit.fitness(phones, *heard)
+    if found >= FITS or len(words) < 3:  # few words say the same in any order
+        return found >= FITS - BETTER
+    other = sphinx.aligned(audio, words[::-1])
+    return not other or found >= fit.fitness(tidy(other, audio.seconds), *heard) + BETTER
 
 
-def trusted(
-    phones: Sequence[Phone], log_posteriors: Floats, rate: float, *, share: float = SHARE, around: float = AROUND
-) -> list[Phone]:
-    """The phones round which the network agrees: a wrong word is found out where it stands, its neighbours stay.
+def listen(audio: Audio, method: Method) -> Found:
+    """The phones of what is heard, without a transcript."""
+    found = list(stretches(audio, method))
+    phones = tidy([phone for stretch in found for phone in stretch.phones], audio.seconds)
+    source = "+".join(sorted({stretch.source for stretch in found}, reverse=True)) or method
+    return Found(tuple(phones), _certainty(audio, phones, found), source, (), _unheard(phones, found, method))
 
-    A phone stays if, within `around` seconds of its middle, at least `share` of the speech frames look alike.
-    log_posteriors: (A, 40) in the order of phones.PHONES, row i at time i / rate. Silences stay.
+
+def _certainty(audio: Audio, phones: Sequence[Phone], found: Sequence[Stretch]) -> tuple[float, ...]:
+    """Of each phone: that of its stretch's words, or where there are none how much it sounds like it."""
+    words = [stretch for stretch in found if stretch.source == "asr"]
+    alike = [1.0] * len(phones) if len(words) == len(found) else fit.likeness(phones, *fit.heard(audio)).tolist()
+    out = []
+    for phone, likeness in zip(phones, alike, strict=True):
+        middle = 0.5 * (phone.start + phone.end)
+        sure = [stretch.confidence for stretch in words if stretch.start <= middle <= stretch.end]
+        out.append(sure[0] if sure and phone.name != "SIL" else likeness)
+    return tuple(out)
+
+
+def _unheard(phones: Sequence[Phone], found: Sequence[Stretch], method: Method) -> str:
+    """What is to be told of stretches without words."""
+    if not any(phone.name != "SIL" for phone in phones):
+        return "nobody is heard to speak: it is all taken as silence"
+    without = [stretch for stretch in found if not stretch.text]
+    if not without or method == "allphone":
+        return ""
+    where = some([f"{stretch.start:.1f}-{stretch.end:.1f} s" for stretch in without])
+    instead = "the phones are heard there without words" if method == "auto" else "that is taken as silence"
+    return f"the recogniser is not sure of its words at {where}: {instead}"
+
+
+def imported(path: Path, tier: str = "", seconds: float | None = None) -> Found:
+    """The phones of a file that another tool wrote; seconds is how long their sound is, where there is one.
+
+    Raises:
+        TalkError: the file cannot be read, or its phones outlast the sound.
     """
-    alike, speech = (np.concatenate([[0], np.cumsum(flags)]) for flags in _alike(phones, log_posteriors, rate))
-
-    def agrees(phone: Phone) -> bool:
-        middle = (phone.start + phone.end) / 2
-        first, last = (
-            int(np.clip(round(t * rate), 0, len(log_posteriors))) for t in (middle - around, middle + around)
-        )
-        return bool(alike[last] - alike[first] >= share * max(int(speech[last] - speech[first]), 1))
-
-    return [phone for phone in phones if phone.name == "SIL" or agrees(phone)]
-
-
-def _alike(phones: Sequence[Phone], log_posteriors: Floats, rate: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(A,) where aligned phone and network share a viseme in speech, and (A,) where there is speech."""
-    classes = sorted(set(VISEME.values()))
-    looks = np.array([classes.index(VISEME[name]) for name in PHONES])
-    labels = frame_labels(phones, rate, len(log_posteriors))
-    speech = np.asarray(labels != 0)
-    return np.asarray(speech & (looks[labels] == looks[log_posteriors.argmax(axis=1)])), speech
-
-
-def _spoken(audio: Audio) -> Iterator[tuple[float, float]]:
-    """Windows of speech, with a margin, at most LONGEST long."""
-    joined: list[tuple[float, float]] = []
-    for start, end in speech_segments(audio):
-        if joined and start - joined[-1][1] < APART:
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-    for first, last in joined:
-        first, last = max(0.0, first - MARGIN), min(audio.seconds, last + MARGIN)
-        for start, end in pauses(audio.part(first, last), LONGEST):
-            yield first + start, first + end
-
-
-def _within_speech(phones: list[Phone], audio: Audio) -> list[Phone]:
-    """Phones heard where nobody speaks are none."""
-    gate = speech_gate(audio, 100.0, int(audio.seconds * 100) + 1)
-
-    def spoken(phone: Phone) -> bool:
-        return bool(gate[int(phone.start * 100) : int(phone.end * 100) + 1].max(initial=0.0) > 0.5)
-
-    return [phone if spoken(phone) else Phone("SIL", phone.start, phone.end) for phone in phones]
-
-
-def _moved(phone: Phone, by: float) -> Phone:
-    return Phone(phone.name, phone.start + by, phone.end + by)
-
-
-def _confidence(heard: Sequence[sphinx.Word], phones: Sequence[Phone]) -> float:
-    """The words' mean probability, by their length; nothing where people cannot speak as fast, or as slowly."""
-    sounds = [phone for phone in phones if phone.name != "SIL"]
-    if not sounds:
-        return 0.0
-    seconds = sum(phone.end - phone.start for phone in sounds)
-    if not RATES[0] <= len(sounds) / seconds <= RATES[1]:
-        return 0.0
-    lengths = np.array([word.end - word.start for word in heard])
-    return float(np.average([min(word.probability, 1.0) for word in heard], weights=lengths))
+    phones = read_phones(path, tier)
+    last = phones[-1].end
+    if seconds is None:
+        seconds = last
+    if last > seconds + BEYOND:
+        hint = "give the phones of this very sound"
+        raise TalkError(f"the phones in '{path}' last {last:.2f} s and the sound only {seconds:.2f} s: {hint}")
+    whole = tidy(phones, seconds)
+    return Found(tuple(whole), (1.0,) * len(whole), "file")

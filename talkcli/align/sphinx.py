@@ -6,7 +6,7 @@ It keeps one utterance a decoder and releases no lock while it works: call from 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 RATE = 16000
 FRAME = 0.01  # seconds
 EDGE = 0.12  # seconds of silence put around: an utterance must end in one, or its last word finds no room
+WIDE = 1e-300  # of what the best state promises: no state is given up
 ROOM = 8000  # states a frame: half again as fast as without a bound, with the same words
 
 
@@ -52,16 +53,36 @@ def heard_words(audio: Audio) -> list[Word]:
     return [word for word in found if word.text]
 
 
-def aligned(audio: Audio, words: list[str]) -> list[Phone]:
+@dataclass(frozen=True)
+class Pronounced:
+    """A word as the dictionary has it, or, where it lacks it, as its parts and letters are said."""
+
+    phones: tuple[str, ...]
+    known: bool
+
+
+@cache
+def pronounced(word: str) -> Pronounced:
+    lookup = _decoder("aligner").lookup_word
+    known = lookup(word)
+    return Pronounced(tuple((pronunciation(word, lookup) if known is None else known).split()), known is not None)
+
+
+def aligned(audio: Audio, words: Sequence[str]) -> list[Phone]:
     """The phones of words where they are spoken; empty where words and sound do not go together."""
     if not words or not len(audio.samples):
         return []
-    decoder = _decoder("aligner")
-    for word in dict.fromkeys(words):
+    said = {word: pronounced(word) for word in words}
+    found = _aligned(audio, words, said, "aligner") or _aligned(audio, words, said, "patient aligner")
+    return _phones(found, audio.seconds)
+
+
+def _aligned(audio: Audio, words: Sequence[str], said: dict[str, Pronounced], kind: str) -> list[tuple[str, int, int]]:
+    """(name, first frame, frame after the last) of the padded sound."""
+    decoder = _decoder(kind)
+    for word, how in said.items():
         if decoder.lookup_word(word) is None:
-            phones = pronunciation(word, decoder.lookup_word)
-            log.info("the dictionary lacks %r: taken as %s", word, phones or "silent")
-            decoder.add_word(word, phones or "SIL", True)
+            decoder.add_word(word, " ".join(how.phones) or "SIL", True)
     try:
         decoder.set_align_text(" ".join(words))
         _run(decoder, audio)
@@ -69,11 +90,11 @@ def aligned(audio: Audio, words: list[str]) -> list[Phone]:
             return []
         decoder.set_alignment()
         _run(decoder, audio)
-        found = [(phone.name, phone.start, phone.duration) for word in decoder.get_alignment() for phone in word]
+        phones = [phone for word in decoder.get_alignment() for phone in word]
+        return [(phone.name, phone.start, phone.start + phone.duration) for phone in phones]
     except RuntimeError as error:  # no path through the sound for these words
         log.info("no alignment: %s", error)
         return []
-    return _phones(((name, start, start + duration) for name, start, duration in found), audio.seconds)
 
 
 def heard_phones(audio: Audio) -> list[Phone]:
@@ -122,7 +143,10 @@ def _decoder(kind: str) -> Decoder:
         raise TalkError(f"pocketsphinx cannot be imported ({error}): type `pip install pocketsphinx`") from error
     options: dict[str, dict[str, Any]] = {
         "recogniser": {"maxhmmpf": ROOM},
-        "aligner": {"lm": None},
+        # the best path through a word lattice may leave a phone no frame to lie in
+        "aligner": {"lm": None, "bestpath": False},
+        # a narrow beam loses the text in noise, or where a voice is unlike the model's
+        "patient aligner": {"lm": None, "bestpath": False, "beam": WIDE, "wbeam": WIDE, "pbeam": WIDE},
         "listener": {
             "lm": None,
             "allphone": get_model_path("en-us/en-us-phone.lm.bin"),

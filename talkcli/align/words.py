@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache
 
+from talkcli.errors import TalkError
+
 Lookup = Callable[[str], str | None]  # word -> its phones, or None where the dictionary has no such word
 
 _NUMBERS = """
@@ -14,7 +16,10 @@ zero one two three four five six seven eight nine ten eleven twelve thirteen fou
 nineteen twenty thirty forty fifty sixty seventy eighty ninety
 """
 _ONES, _TENS = _NUMBERS.split()[:20], _NUMBERS.split()[20:]
+_ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth"}
+_ORDINALS |= {"twelve": "twelfth"}
 _SIGNS = {"&": " and ", "%": " percent ", "+": " plus ", "@": " at ", "$": " dollars ", "€": " euros ", "£": " pounds "}
+_UNMARKED = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "th", "þ": "th"})
 _TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor", "st": "saint", "vs": "versus", "etc": "et cetera"}
 
 # What letters say in English, longest first; what they leave out is silent. For names and new words only.
@@ -30,32 +35,50 @@ _VOWELS = set("aeiou")
 
 
 def spoken_words(text: str) -> list[str]:
-    """Lower-case words without punctuation; numbers spelled out, accents dropped."""
+    """Lower-case words without punctuation; numbers spelled out, accents dropped.
+
+    Raises:
+        TalkError: a letter that no English word is written with.
+    """
     plain = text.replace("\u2019", "'").replace("\u2018", "'")  # the apostrophes that word processors write
+    plain = re.sub(r"([$€£])\s?(\d[\d,.]*)", r"\2\1", plain)  # $5 is said as it is not written
     for sign, spoken in _SIGNS.items():
         plain = plain.replace(sign, spoken)
-    plain = unicodedata.normalize("NFD", plain.lower())
+    plain = unicodedata.normalize("NFD", plain.lower().translate(_UNMARKED))
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     plain = re.sub(r"(?<=\d),(?=\d{3})", "", plain)
-    found = re.findall(r"\d+|[a-z]+(?:'[a-z]+)*'?", plain)
+    foreign = next((letter for letter in plain if letter.isalpha() and not letter.isascii()), "")
+    if foreign:
+        hint = "write it in Latin letters as it is said, or leave it out"
+        raise TalkError(f"the transcript has '{foreign}', a letter that English words are not written with: {hint}")
+    found = re.findall(r"\d+(?:\.\d+|(?:st|nd|rd|th)\b)?|[a-z]+(?:'[a-z]+)*'?", plain)
     return [word for token in found for word in _spoken(token.rstrip("'") or token)]
 
 
 def _spoken(token: str) -> list[str]:
-    if token.isdigit():
-        return _number(token)
+    if token[0].isdigit():
+        whole, _, part = token.partition(".")
+        if part:
+            return [*_number(whole), "point", *(_ONES[int(digit)] for digit in part)]
+        digits = token.rstrip("abcdefghijklmnopqrstuvwxyz")
+        said = _number(digits)
+        return said if digits == token else [*said[:-1], _ordinal(said[-1])]
     return _TITLES.get(token, token).split()
 
 
+def _ordinal(number: str) -> str:
+    return _ORDINALS.get(number, f"{number[:-1]}ieth" if number.endswith("y") else f"{number}th")
+
+
 def _number(digits: str) -> list[str]:
-    """1961 as a year, 42 as a number, and what is longer than a million, or begins with 0, digit by digit."""
+    """1961 as a year, 42 as a number, and what begins with 0, or is a thousand million and more, digit by digit."""
     value = int(digits)
-    if len(digits) > 6 or (digits[0] == "0" and len(digits) > 1):
+    if len(digits) > 9 or (digits[0] == "0" and len(digits) > 1):
         return [_ONES[int(digit)] for digit in digits]
     if 1100 <= value < 2000 and value % 100:
         return [*_number(digits[:2]), *(["oh"] if value % 100 < 10 else []), *_number(str(value % 100))]
     out: list[str] = []
-    for size, name in ((1000, "thousand"), (100, "hundred")):
+    for size, name in ((1_000_000, "million"), (1000, "thousand"), (100, "hundred")):
         if value >= size:
             out += [*_number(str(value // size)), name]
             value %= size
@@ -68,6 +91,16 @@ def _number(digits: str) -> list[str]:
 def pronunciation(word: str, lookup: Lookup) -> str:
     """Phones of a word that the dictionary lacks: of the words it is made of, else of its letters."""
     return " ".join(phones for _, phones in _best_split(word.replace("'", ""), lookup))
+
+
+@cache
+def letter_sounds() -> dict[str, frozenset[str]]:
+    """The phones that each letter may say, alone or with others."""
+    out: dict[str, set[str]] = {}
+    for grapheme, phones in _GRAPHEMES.items():
+        for letter in grapheme:
+            out.setdefault(letter, set()).update(phones.split())
+    return {letter: frozenset(phones) for letter, phones in out.items()}
 
 
 def _best_split(word: str, lookup: Lookup) -> list[tuple[str, str]]:

@@ -3,13 +3,13 @@
 Which set of names a file is in is decided for the whole file: one name may stand in several ("a", "y", "S").
 """
 
-# ruff: noqa: RUF001  # phonetic letters look like others, and are meant
+# phonetic letters look like others, and are meant
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from talkcli.clip import Phone
@@ -67,23 +67,34 @@ def _silent(name: str) -> bool:
     return name.lower() in _SILENCES or _BRACKETED.fullmatch(name) is not None
 
 
+Meanings = dict[str, tuple[str, ...] | None]
+
+
+def meanings(names: Iterable[str]) -> Meanings:
+    """What each name stands for, by the first set of names that has most of them; None for one that it lacks."""
+    names = list(names)
+    found = [
+        {name: ("SIL",) if _silent(name) else sound(name) for name in names} for sound in (_american, _ipa, _sampa)
+    ]
+    return min(found, key=lambda table: list(table.values()).count(None))  # the first of the best
+
+
 def phones_of(labels: Sequence[Label]) -> list[Phone]:
     """The labels as our phones, by the first set of names that has them all.
 
     Raises:
         UnknownNameError: a name of no set.
     """
-    names = {label.name for label in labels if not _silent(label.name)}
-    found = [{name: sound(name) for name in names} for sound in (_american, _ipa, _sampa)]
-    table = min(found, key=lambda table: list(table.values()).count(None))  # the first of the best
+    table = meanings(dict.fromkeys(label.name for label in labels))
+    american = all(_silent(name) or phones == _american(name) for name, phones in table.items())
     out: list[Phone] = []  # from the last to the first, because what has no phone joins what follows
     for label in reversed(labels):
-        phones = ("SIL",) if _silent(label.name) else table[label.name]
+        phones = table[label.name]
         if phones is None:
-            unknown = next(label for label in labels if table.get(label.name, ()) is None)
+            unknown = next(label for label in labels if table[label.name] is None)
             raise UnknownNameError(f"a phone '{unknown.name}' at {unknown.start:g} s")
         after = out[-1] if out and out[-1].start - label.end < _TOUCHING else None
-        opens = table is found[0] and after is not None and after.name in _CLOSURES.get(label.name.lower(), "").split()
+        opens = american and after is not None and after.name in _CLOSURES.get(label.name.lower(), "").split()
         if opens or not phones:
             if after is not None and after.name != "SIL":
                 out[-1] = replace(after, start=label.start)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from talkcli.align.words import pronunciation, spoken_words
+from talkcli.errors import TalkError
 from talkcli.phones import PHONES
 
 DICTIONARY = {"dash": "D AE SH", "wood": "W UH D", "ash": "AE SH", "book": "B UH K", "was": "W AA Z"}
@@ -20,13 +21,22 @@ DICTIONARY = {"dash": "D AE SH", "wood": "W UH D", "ash": "AE SH", "book": "B UH
             "1961, 1905, 20, 300, 0, 007",
             "nineteen sixty one nineteen oh five twenty three hundred zero zero zero seven",
         ),
-        ("2,500,000", "two five zero zero zero zero zero"),
+        ("2,500,000", "two million five hundred thousand"),
+        ("1234567890", "one two three four five six seven eight nine zero"),
+        ("1st, 22nd, 30th, 12th", "first twenty second thirtieth twelfth"),
+        ("3.14 and $5", "three point one four and five dollars"),
+        ("Stra\u00dfe, Mal\u00f8y", "strasse maloy"),
         ("12000 and 115", "twelve thousand and one hundred fifteen"),
         ("¿?", ""),
     ],
 )
 def test_a_text_becomes_words(text: str, expected: str) -> None:
     assert " ".join(spoken_words(text)) == expected
+
+
+def test_letters_of_other_alphabets_are_told() -> None:
+    with pytest.raises(TalkError, match="the transcript has 'п', a letter that English words are not written with"):
+        spoken_words("say привет to them")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Phones and transcripts come in as aligners and people write them, and a broken file is told in one sentence."""
 
-# ruff: noqa: RUF001  # phonetic letters look like others, and are meant
+# phonetic letters look like others, and are meant
 
 from __future__ import annotations
 
