@@ -18,6 +18,7 @@ import numpy as np
 import talkcli
 from talkcli.console import note
 from talkcli.errors import TalkError
+from talkcli.evaluate.predictions import Phones
 from talkcli.evaluate.statistics import Interval, interval
 from talkcli.metrics import METRICS
 
@@ -38,11 +39,26 @@ HEADLINES = (
 
 @dataclass(frozen=True)
 class Row:
-    """A method with what differs from its benchmark preset, and what that means."""
+    """A method with what differs from its benchmark preset, and what that means.
+
+    In overrides {seed} is the run's, and {runs} the folder of all runs: another row's model of the same seed is there,
+    which after names. phones are who tells the keys when it is judged; run is the row whose model it is, its own by
+    default.
+    """
 
     method: str
     overrides: tuple[str, ...] = ()
     about: str = ""
+    after: str = ""
+    phones: Phones = "head"
+    run: str = ""
+
+
+def _plugged(host: str, mode: str) -> Row:
+    """KMTalk's learning scheme on another row's model."""
+    settings = (f"model.host.source={{runs}}/{host}-{{seed}}", f"model.host.mode={mode}")
+    how = "its motion at the keys" if mode == "posthoc" else "asked for the keys alone"
+    return Row("kmtalk", settings, f"{host} completed by KMTalk: {how}", after=host)
 
 
 # To add a method, an ablation or a plug-in: its line here.
@@ -52,6 +68,17 @@ ROWS: dict[str, Row] = {
     "selftalk-no-lip-reading": Row(
         "selftalk", ("model.latent_weight=0", "model.ctc_weight=0"), "without the latent and the CTC loss"
     ),
+    "kmtalk": Row("kmtalk", about="keys where its own phone head hears phones begin and end"),
+    "kmtalk-known-phones": Row(
+        "kmtalk", about="the same models, with the true times of phones", phones="data", run="kmtalk"
+    ),
+    "kmtalk-uniform-keys": Row("kmtalk", ("model.keys.source=uniform",), "nine keys a second wherever they fall"),
+    "kmtalk-no-key-decoder": Row("kmtalk", ("model.key_layers=0",), "keys from the sound of their own frame"),
+    "kmtalk-no-audio": Row("kmtalk", ("model.completion_audio=false",), "completion without the sound"),
+    "faceformer+kmtalk": _plugged("faceformer", "posthoc"),
+    "selftalk+kmtalk": _plugged("selftalk", "posthoc"),
+    "faceformer+kmtalk-native": _plugged("faceformer", "native"),
+    "selftalk+kmtalk-native": _plugged("selftalk", "native"),
 }
 
 
@@ -102,10 +129,13 @@ def run(options: BenchmarkOptions, name: str, seed: int) -> dict[str, Any]:
     from talkcli.evaluate import EvaluateOptions, evaluate
     from talkcli.train import TrainOptions, train
 
-    row, out = ROWS[name], options.runs / f"{name}-{seed}"
+    row = ROWS[name]
+    out = options.runs / f"{row.run or name}-{seed}"
     start, trained = time.perf_counter(), (out / "done").is_file()
     if not trained:
-        overrides = [*row.overrides, f"seed={seed}"]
+        if row.after and not (options.runs / f"{row.after}-{seed}" / "done").is_file():
+            raise TalkError(f"the row '{name}' needs the model of '{row.after}', seed {seed}: run that row first")
+        overrides = [text.format(seed=seed, runs=options.runs) for text in row.overrides] + [f"seed={seed}"]
         train(
             TrainOptions(
                 method=row.method,
@@ -120,7 +150,12 @@ def run(options: BenchmarkOptions, name: str, seed: int) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     judged = evaluate(
         EvaluateOptions(
-            sources=[str(out)], data=options.data, split=options.split, device=options.device, phones="head", styles=1
+            sources=[str(out)],
+            data=options.data,
+            split=options.split,
+            device=options.device,
+            phones=row.phones,
+            styles=1,
         )
     )
     (model,) = judged.models

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from talkcli import __version__
-from talkcli.commands import align, animate, benchmark, evaluate, import_, info, models, preprocess, train
+from talkcli.commands import align, animate, benchmark, boost, evaluate, import_, info, models, preprocess, train
 from talkcli.console import stderr
 from talkcli.errors import TalkError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("align")(align.align)
 app.command("animate")(animate.animate)
 app.command("benchmark")(benchmark.benchmark)
+app.command("boost")(boost.boost)
 app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_.import_)
 app.command("info")(info.info)

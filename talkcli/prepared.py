@@ -288,8 +288,7 @@ def save_clip(
         raise ValueError(f"stored sound has {RATE} samples a second, not {audio.rate}")
     arrays: Arrays = {
         "audio": np.clip(np.round(audio.samples * 32768), -32768, 32767).astype(np.int16),
-        "phone_ids": np.array([INDEX[phone.name] for phone in phones], np.uint8),
-        "phone_times": np.array([(phone.start, phone.end) for phone in phones], np.float32).reshape(-1, 2),
+        **_phone_arrays(phones),
     }
     metadata: dict[str, Any] = {"recipe": dict(recipe)}
     if isinstance(motion, Track):
@@ -297,6 +296,20 @@ def save_clip(
     else:
         arrays["vertices"] = motion
     _save(clip_path(folder, name), arrays, metadata)
+
+
+def save_phones(folder: Path, name: str, phones: Sequence[Phone], source: str) -> None:
+    """Gives a finished clip other phones, which source found."""
+    path = clip_path(folder, name)
+    arrays, metadata = _load(path)
+    _save(path, {**arrays, **_phone_arrays(phones)}, {**metadata, "phones": source})
+
+
+def _phone_arrays(phones: Sequence[Phone]) -> Arrays:
+    return {
+        "phone_ids": np.array([INDEX[phone.name] for phone in phones], np.uint8),
+        "phone_times": np.array([(phone.start, phone.end) for phone in phones], np.float32).reshape(-1, 2),
+    }
 
 
 def stored_recipe(folder: Path, name: str) -> dict[str, Any] | None:

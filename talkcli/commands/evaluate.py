@@ -33,7 +33,10 @@ def evaluate(
         bool, typer.Option("--keep-going", help="Leave out clips that cannot be compared, and tell them at the end.")
     ] = False,
     phones: Annotated[
-        Literal["auto", "head", "asr"], typer.Option(help="Who tells the product where lips meet, as in animate.")
+        Literal["auto", "head", "asr", "data"],
+        typer.Option(
+            help="Who tells the product where lips meet, as in animate; data: key frames from the data's own phones."
+        ),
     ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     jobs: Annotated[int, typer.Option(min=0, help="Processes that read predictions; 0: one a core.")] = 0,

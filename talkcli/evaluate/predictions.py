@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from talkcli.models.checkpoint import Checkpoint
 
 CONDITION = "_condition_"  # stands before the style in the names of FaceFormer's and CodeTalker's predictions
+ALIGN = "type `talk align` with the folder of the data"
 Motion = NDArray[np.floating[Any]]
-Phones = Literal["auto", "head", "asr"]  # see animate
+# Who tells where lips meet, see animate; and the key frames of methods that have any: the model's own phone head where
+# it has one, for "data", and where it has none, the phones of the data
+Phones = Literal["auto", "head", "asr", "data"]
 
 
 class Predictions(Protocol):
@@ -130,10 +133,19 @@ class ModelPredictions:
         first = zlib.crc32(entry.name.encode()) % len(known) if self.most else 0  # fewer, then others for each clip
         return (*known[first:], *known[:first])[: self.most or None]
 
-    def motion(self, entry: ClipEntry, style: str) -> Motion:
-        audio = level(self.corpus.audio(entry))
-        one_hot = np.array([name == style for name in self.checkpoint.model.corpus.subjects], np.float32)  # (N,)
-        return self.checkpoint.model.animate(audio, self.corpus.template(entry.subject), one_hot).vertices
+    def motion(self, entry: ClipEntry, style: str, host: Motion | None = None) -> Motion:
+        """host is another model's motion, of which this one completes the key frames."""
+        from talkcli.models.base import Guide
+
+        model, audio = self.checkpoint.model, level(self.corpus.audio(entry))
+        one_hot = np.array([name == style for name in model.corpus.subjects], np.float32)  # (N,)
+        guide = None
+        if model.key_rule is not None and (host is not None or self.phones == "data" or not model.hears_phones):
+            phones = self.corpus.phones(entry)
+            if not phones and model.key_rule.source == "phones":
+                raise TalkError(f"{entry.name} has no phones, whose boundaries are the keys of '{self.name}': {ALIGN}")
+            guide = Guide(phones=phones, host=None if host is None else np.asarray(host, np.float32))
+        return model.animate(audio, self.corpus.template(entry.subject), one_hot, guide).vertices
 
     def product(self, entry: ClipEntry, style: str) -> Motion | None:
         from talkcli.animate import AnimateOptions, animate
@@ -141,7 +153,8 @@ class ModelPredictions:
         info = self.corpus.info
         if info.topology.contact is None:
             return None
-        options = AnimateOptions(subject=entry.subject, style=style, fps=info.fps, phones=self.phones, life=0.0)
+        phones: Literal["auto", "head", "asr"] = "head" if self.phones == "data" else self.phones
+        options = AnimateOptions(subject=entry.subject, style=style, fps=info.fps, phones=phones, life=0.0)
         return np.concatenate([chunk.vertices for chunk in animate(self.corpus.audio(entry), self.checkpoint, options)])
 
 

@@ -210,6 +210,7 @@ class TalkModel(nn.Module, ABC):
     label_rate: float  # labels a second that losses() expects in a batch
     takes_style: bool = True  # False where a speaker is known by the template alone
     whole_clips: bool = False  # losses() takes a clip's sound and motion as they are, however long each is
+    hears_phones: bool = False  # its encoder has a phone head
     key_rule: KeyRule | None = None  # where the method has key frames: which they are
     listener: Listener | None = None  # after begin_training(): what losses() wants to be told of the sound
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of the weights that predict() does not need

@@ -88,6 +88,7 @@ class KMTalk(TalkModel):
         self.whole_clips = config.time_map in ("front", "stack")
         self.takes_style = config.style == "onehot"
         self.key_rule = config.keys
+        self.hears_phones = config.encoder == "tiny"
         self.progress = 1.0
         width, motion = config.width, self.basis.coefficients
         steps = 2 if config.time_map == "stack" else 1
