@@ -43,7 +43,8 @@ def motion(corpus: Corpus) -> Floats:
     (entry,) = corpus.part("test")
     template, vertices = corpus.template(entry.subject), corpus.vertices(entry)
     tremble = 1 + 0.3 * np.sin(2.5 * np.arange(len(vertices)))[:, None, None]
-    return (template + tremble * (vertices - template)).astype(np.float32)
+    moved: Floats = (template + tremble * (vertices - template)).astype(np.float32)
+    return moved
 
 
 def test_key_frames_stay_and_the_rest_is_completed(options: BoostOptions) -> None:
