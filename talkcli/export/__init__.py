@@ -9,12 +9,12 @@ from pathlib import Path
 from talkcli.clip import MotionClip
 from talkcli.console import progress
 from talkcli.errors import TalkError
-from talkcli.export import mp4, npz
+from talkcli.export import html, mp4, npz
 from talkcli.export.base import Exporter, ExportOptions, Job, beside, check_target, checked
 
 __all__ = ["EXPORTERS", "ExportOptions", "Job", "check_suffix", "check_target", "write"]
 
-EXPORTERS: dict[str, Exporter] = {".mp4": mp4.write, ".npz": npz.write}
+EXPORTERS: dict[str, Exporter] = {".mp4": mp4.write, ".html": html.write, ".npz": npz.write}
 
 
 def check_suffix(path: Path) -> Exporter:

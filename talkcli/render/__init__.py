@@ -77,6 +77,15 @@ def _check_renderer(renderer: str) -> None:
         raise TalkError(f"There is no renderer {renderer!r}; the renderers are {', '.join(RENDERERS)}.")
 
 
+def check_triangles(topology: Topology) -> None:
+    """Raises TalkError where there are none, so that nothing can be drawn."""
+    if not len(topology.faces):
+        raise TalkError(
+            f"the topology '{topology.name}' has no triangles, so that nothing can be drawn: write .npz, or prepare "
+            "the data again with a mesh (--faces) and train on that"
+        )
+
+
 @contextmanager
 def open_renderer(
     topology: Topology,
@@ -96,11 +105,7 @@ def open_renderer(
     from talkcli.render.scene import make_scene
 
     _check_renderer(renderer)
-    if not len(topology.faces):
-        raise TalkError(
-            f"the topology '{topology.name}' has no triangles, so that nothing can be drawn: write .npz, or prepare "
-            "the data again with a mesh (--faces) and train on that"
-        )
+    check_triangles(topology)
     scene = make_scene(topology, template, size=size, view=view, background=background, colors=colors)
     if find_spec("numba") is None:
         raise TalkError("Drawing needs numba, which is not installed: pip install numba")

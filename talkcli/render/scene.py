@@ -201,12 +201,7 @@ def make_background(name: str, size: tuple[int, int]) -> Bytes:
         TalkError: neither a name of BACKGROUNDS nor #rrggbb.
     """
     width, height = size
-    if re.fullmatch(r"#[0-9a-fA-F]{6}", name):
-        flat = [int(name[i : i + 2], 16) for i in (1, 3, 5)]
-        return np.full((height, width, 3), flat, np.uint8)
-    if name not in BACKGROUNDS:
-        raise TalkError(f"There is no background {name!r}; use {', '.join(BACKGROUNDS)} or a colour such as #336699.")
-    middle, corner = (np.array(color) for color in BACKGROUNDS[name])
+    middle, corner = (np.array(color) for color in background_colors(name))
     if (middle == corner).all():
         return np.full((height, width, 3), middle, np.uint8)
     y = (np.arange(height)[:, None] + 0.5) / height - 0.44
@@ -215,6 +210,20 @@ def make_background(name: str, size: tuple[int, int]) -> Bytes:
     noise = np.random.default_rng(0).random((height, width, 1))
     picture = middle + far[:, :, None] * (corner - middle) + noise
     return np.asarray(np.clip(picture, 0, 255), np.uint8)
+
+
+def background_colors(name: str) -> tuple[Triple, Triple]:
+    """sRGB in the middle and in the corners.
+
+    Raises:
+        TalkError: neither a name of BACKGROUNDS nor #rrggbb.
+    """
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", name):
+        red, green, blue = (float(int(name[i : i + 2], 16)) for i in (1, 3, 5))
+        return (red, green, blue), (red, green, blue)
+    if name not in BACKGROUNDS:
+        raise TalkError(f"There is no background {name!r}; use {', '.join(BACKGROUNDS)} or a colour such as #336699.")
+    return BACKGROUNDS[name]
 
 
 def linear_from_srgb(colors: Bytes) -> Floats:
@@ -227,8 +236,12 @@ def linear_from_srgb(colors: Bytes) -> Floats:
 def display(light: Floats) -> Floats:
     """Linear light -> sRGB in [0, 255]: a shoulder above the knee, then the sRGB curve."""
     over = np.maximum(light - KNEE, 0) / (1 - KNEE)
-    soft = np.where(light > KNEE, KNEE + (1 - KNEE) * (1 - np.exp(-over)), light)
-    coded = np.where(soft <= 0.0031308, soft * 12.92, 1.055 * np.maximum(soft, 1e-9) ** (1 / 2.4) - 0.055)
+    return srgb_from_linear(np.where(light > KNEE, KNEE + (1 - KNEE) * (1 - np.exp(-over)), light))
+
+
+def srgb_from_linear(light: Floats) -> Floats:
+    """Linear light in [0, 1] -> sRGB in [0, 255]."""
+    coded = np.where(light <= 0.0031308, light * 12.92, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055)
     return np.asarray(coded * 255, np.float32)
 
 
