@@ -19,7 +19,8 @@ from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import Audio, CorpusInfo, Floats, Phone, Topology
 from talkcli.head import load_head
 from talkcli.models import method_class
-from talkcli.models.base import RATE, Batch, Speech
+from talkcli.models.base import RATE, Batch, Speech, TalkModel
+from talkcli.models.dual import Dual, DualConfig
 from talkcli.models.selftalk import SelfTalk, SelfTalkConfig
 from talkcli.phones import INDEX, PHONES
 from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
@@ -80,6 +81,35 @@ def make_model(*changes: str, info: CorpusInfo | None = None, seed: int = 0) -> 
     model = SelfTalk(make_config(*changes), info or make_info())
     torch.nn.init.normal_(model.vertice_map_r.weight, std=0.3)
     return model
+
+
+def make_method(method: str, *changes: str, info: CorpusInfo | None = None, seed: int = 0) -> TalkModel:
+    """Any method at a very small size."""
+    torch.manual_seed(seed)
+    made = method_class(method)
+    return made(configs.load(made.Config, overrides=small_settings(method, *changes)), info or make_info())
+
+
+def make_dual(
+    method: str = "dualtalker", *changes: str, model: Sequence[str] = (), info: CorpusInfo | None = None
+) -> Dual:
+    """A very small method with the dual task, all of whose weights are random; changes are those of a DualConfig."""
+    host = make_method(method, *model, info=info)
+    settings = [
+        "reader.recognizer.name=posteriors",
+        "reader.heads=2",
+        "reader.dropout=0.0",
+        "ramp=[0.0, 0.0]",
+        *changes,
+    ]
+    dual = Dual(host, configs.load(DualConfig, overrides=settings))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        for name, parameter in host.named_parameters():
+            if name.endswith(("vertice_map_r.weight", "to_motion.weight")):
+                torch.nn.init.normal_(parameter, std=0.3)
+    dual.begin_training(lambda name, part: None)
+    return dual.train()
 
 
 def make_speech_tensors(*seconds: float, posteriors: bool = True) -> Speech:

@@ -18,6 +18,10 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One key, e.g. optim.lr=3e-4. May be repeated.")
     ] = None,
+    dual: Annotated[
+        bool | None,
+        typer.Option("--dual/--no-dual", help="Learn lip reading beside it, as DualTalker. Same as --set dual.on=..."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Same as --set seed=...")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     jobs: Annotated[int, typer.Option(min=0, help="Processes that prepare features; 0: one a core.")] = 0,
@@ -28,6 +32,7 @@ def train(
     from talkcli.train import train as train_model
 
     overrides = [*(set_ or []), *([] if seed is None else [f"seed={seed}"])]
+    overrides += [] if dual is None else [f"dual.on={str(dual).lower()}"]
     options = TrainOptions(
         method=method,
         data=data,

@@ -10,7 +10,12 @@ from talkcli.errors import TalkError
 if TYPE_CHECKING:
     from talkcli.models.base import TalkModel
 
-METHODS: dict[str, str] = {"faceformer": "FaceFormer", "selftalk": "SelfTalk", "kmtalk": "KMTalk"}
+METHODS: dict[str, str] = {
+    "faceformer": "FaceFormer",
+    "selftalk": "SelfTalk",
+    "kmtalk": "KMTalk",
+    "dualtalker": "DualTalker",
+}
 
 
 def method_class(name: str) -> type[TalkModel]:

@@ -140,7 +140,8 @@ class Batch(_Tensors):
     the displacements themselves); frames (B,) count; outside (B,) is the mean square, per vertex coordinate and frame,
     of what the basis cannot hold. phones (B, A) are phone numbers at the encoder's rate, -1 where none is known;
     contacts (B, A, 2) say where the lips meet and where the lower lip meets the teeth. reading is what the model's
-    listener made of the sound, where it has one.
+    listener made of the sound, where it has one. Beside them, sounds are clips of which only the sound may be used, and
+    meshes clips of which only the motion may be.
     """
 
     speech: Speech
@@ -152,6 +153,8 @@ class Batch(_Tensors):
     phones: Tensor  # (B, A) int64
     contacts: Tensor  # (B, A, 2)
     reading: Reading | None = None
+    sounds: Batch | None = None
+    meshes: Batch | None = None
 
     def cut(self, frames: Tensor) -> Batch:
         """The same with no more than these frames (B,) of motion."""
@@ -209,6 +212,7 @@ class TalkModel(nn.Module, ABC):
     wants_posteriors: bool = False
     label_rate: float  # labels a second that losses() expects in a batch
     takes_style: bool = True  # False where a speaker is known by the template alone
+    learns_dual: ClassVar[bool] = False  # trained with the dual task unless the config says else; see dual.py
     whole_clips: bool = False  # losses() takes a clip's sound and motion as they are, however long each is
     hears_phones: bool = False  # its encoder has a phone head
     key_rule: KeyRule | None = None  # where the method has key frames: which they are
@@ -272,6 +276,16 @@ class TalkModel(nn.Module, ABC):
     @property
     def fps(self) -> float:
         return self.corpus.fps
+
+    @abstractmethod
+    def ends(self) -> tuple[nn.Module, nn.Module]:
+        """The layer that gives speech in step with frames, (B, T, D) or (B, T, k, D), and the one that makes motion of
+        the last hidden values (B, T, D)."""
+
+    @property
+    def motion_encoder(self) -> nn.Linear | None:
+        """The layer from motion (B, T, K) to the width of `ends`, for a method that looks at motion."""
+        return None
 
     def lighten(self) -> None:
         """Put the largest part, where there is one, into bfloat16: half the memory, and faster where it is known."""

@@ -49,6 +49,16 @@ class OutputBasis(nn.Module):
         """(B, T, K) -> displacements of a region (B, T, L, 3)."""
         return self.decode(motion)[..., self.indices(region).to(motion.device), :]
 
+    def only(self, vertices: Tensor) -> Tensor:
+        """What `restrict` takes, for vertex numbers (L,)."""
+        kept = torch.zeros(self.vertices, 3)
+        kept[vertices] = 1
+        return kept.flatten()  # (K,)
+
+    def restrict(self, motion: Tensor, only: Tensor) -> Tensor:
+        """(B, T, K) -> the motion (B, T, K) of some vertices alone, the others at rest as far as the basis can."""
+        return motion * only if only.ndim == 1 else motion @ only
+
     def encode(self, displacements: NDArray[np.float32]) -> NDArray[np.float32]:
         """Displacements (T, V, 3) -> the nearest coefficients (T, K)."""
         return displacements.reshape(len(displacements), -1)
@@ -89,6 +99,13 @@ class LinearBasis(OutputBasis):
         matrix = self.matrix.cpu().numpy().astype(np.float64)
         right = displacements.reshape(len(displacements), -1) @ matrix.T  # (T, K)
         return np.ascontiguousarray(np.linalg.solve(matrix @ matrix.T, right.T).T, np.float32)
+
+    def only(self, vertices: Tensor) -> Tensor:
+        """(K, K): displacements of these vertices, and what comes nearest to them when the others rest."""
+        matrix = self.matrix.double().cpu()
+        part = matrix.reshape(len(matrix), -1, 3)[:, vertices.cpu()].flatten(1)
+        nearest: Tensor = torch.linalg.solve(matrix @ matrix.T, part @ part.T).T.float()
+        return nearest
 
     def squared_error(self, error: Tensor, region: str | None = None) -> Tensor:
         _, gram = self._part(region)

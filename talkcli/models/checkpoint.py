@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 import talkcli
 from talkcli import config as configs
@@ -27,10 +27,13 @@ from talkcli.errors import TalkError
 from talkcli.head import load_head
 from talkcli.models import METHODS, method_class
 from talkcli.models.base import TalkModel
+from talkcli.models.basis import OutputBasis
 from talkcli.models.layers import WithoutRandomWeights
+from talkcli.models.lipreader import LipReader
 from talkcli.platform import cpu_knows_bfloat16, open_to_readers
 
 FORMAT = 1
+READER = "reader"  # stands where a method's name does, and is the name of its file in a run
 Precision = Literal["fp32", "bf16", "auto"]
 SHIPPED = Path(__file__).parents[1] / "resources" / "models"
 
@@ -46,9 +49,21 @@ class Checkpoint:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Saved(Protocol):
+    """What a checkpoint is made of: a method, or a lip reader."""
+
+    config: Any
+    corpus: CorpusInfo
+    basis: OutputBasis
+
+    @property
+    def training_only(self) -> tuple[str, ...]: ...
+    def state_dict(self) -> dict[str, Tensor]: ...
+
+
 def save_checkpoint(
     path: Path,
-    model: TalkModel,
+    model: Saved,
     method: str,
     templates: Mapping[str, NDArray[np.float32]],
     provenance: Mapping[str, Any],
@@ -127,6 +142,30 @@ def load_checkpoint(model: str, device: torch.device | None = None, precision: P
     precision bf16 keeps a pretrained encoder in bfloat16, auto does so where the processor knows it.
     """
     path = find_checkpoint(model)
+    told, tensors = _open(path)
+    if told.get("method") == READER:
+        raise TalkError(f"{path} is a lip reader, and animates nothing: `talk score --reader` takes it")
+    built, templates = _build(path, told, tensors, method_class, precision, device)
+    assert isinstance(built, TalkModel)
+    name = path.stem if path.parent == SHIPPED else (path.parent.name if path.stem in ("best", "last") else path.stem)
+    return Checkpoint(built, name, told["method"], templates, told.get("provenance", {}))
+
+
+def load_reader(source: str, device: torch.device | None = None) -> tuple[LipReader, Mapping[str, Any]]:
+    """The lip reader that a run with the dual task left, or a file of one, and how it was made."""
+    path = Path(source) / f"{READER}.safetensors" if Path(source).is_dir() else Path(source)
+    if not path.is_file():
+        raise TalkError(f"no lip reader '{source}': give the folder of a run that was trained with --dual")
+    told, tensors = _open(path)
+    if told.get("method") != READER:
+        raise TalkError(f"{path} is no lip reader but a model of '{told.get('method')}': give reader.safetensors")
+    built, _ = _build(path, told, tensors, lambda _: LipReader, "fp32", device)
+    assert isinstance(built, LipReader)
+    return built, told.get("provenance", {})
+
+
+def _open(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What the file says of itself, and those of its tensors that are no weights."""
     try:
         path.open("rb").close()  # safe_open calls every file that it cannot read missing
         with safe_open(path, framework="pt") as file:
@@ -141,9 +180,20 @@ def load_checkpoint(model: str, device: torch.device | None = None, precision: P
         raise TalkError(f"{path} is not a checkpoint of talk: {error}") from error
     if told.get("format") != FORMAT:
         raise TalkError(f"{path} has checkpoint format {told.get('format')}; this version reads {FORMAT}: update talk")
+    return told, tensors
+
+
+def _build(
+    path: Path,
+    told: dict[str, Any],
+    tensors: Mapping[str, Tensor],
+    kinds: Callable[[str], type[Any]],
+    precision: Precision,
+    device: torch.device | None,
+) -> tuple[TalkModel | LipReader, dict[str, NDArray[np.float32]]]:
     try:
         corpus, templates = _corpus(told["corpus"], tensors)
-        made = method_class(told["method"])
+        made = kinds(told["method"])
         with WithoutRandomWeights():
             built = made(configs.from_dict(made.Config, told["config"], str(path)), corpus)
         if built.basis.fingerprint != told["basis"]:
@@ -156,8 +206,7 @@ def load_checkpoint(model: str, device: torch.device | None = None, precision: P
     built.eval().requires_grad_(False)
     if device is not None:
         built.to(device)
-    name = path.stem if path.parent == SHIPPED else (path.parent.name if path.stem in ("best", "last") else path.stem)
-    return Checkpoint(built, name, told["method"], templates, told.get("provenance", {}))
+    return built, templates
 
 
 def knows_bfloat16(device: torch.device | None) -> bool:
@@ -167,7 +216,7 @@ def knows_bfloat16(device: torch.device | None) -> bool:
     return cpu_knows_bfloat16()
 
 
-def _fill(model: TalkModel, path: Path) -> None:
+def _fill(model: nn.Module, path: Path) -> None:
     """Read the weights of a checkpoint right to where they belong: mapped memory would be there a second time, and is
     not aligned, which changes last digits.
 

@@ -65,6 +65,11 @@ class LogMel(nn.Module):
         return normal
 
 
+def scaled_posteriors(logs: Tensor) -> Tensor:
+    """Phone log-posteriors in the range that networks like."""
+    return (logs * 0.2 + 1.0).clamp(-3, 1)
+
+
 class Tiny(nn.Module):
     """Log-mel and phone log-posteriors through dilated convolutions and a GRU to 50 steps a second, with a phone head
     and a contact head."""
@@ -97,7 +102,7 @@ class Tiny(nn.Module):
         if speech.posteriors is None:
             raise ValueError("the tiny encoder needs phone posteriors")
         mel = self.mel(speech.samples, speech.lengths)  # (B, 80, P)
-        posteriors = (speech.posteriors.to(mel.dtype) * 0.2 + 1.0).clamp(-3, 1).transpose(1, 2)  # (B, 42, P)
+        posteriors = scaled_posteriors(speech.posteriors.to(mel.dtype)).transpose(1, 2)  # (B, 42, P)
         steps = min(mel.shape[2], posteriors.shape[2])
         inside = length_mask(speech.lengths // HOP + 1, steps)[:, None]
         heard = torch.cat([mel[:, :, :steps], posteriors[:, :, :steps] * inside], 1)

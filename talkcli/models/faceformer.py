@@ -91,6 +91,13 @@ class FaceFormer(TalkModel):
             period=period,
         )
 
+    def ends(self) -> tuple[nn.Module, nn.Module]:
+        return self.audio_feature_map, self.vertice_map_r
+
+    @property
+    def motion_encoder(self) -> nn.Linear | None:
+        return self.vertice_map
+
     def lighten(self) -> None:
         lighten(self.audio_encoder)
 

@@ -151,12 +151,17 @@ class Completion(nn.Module):
         sound = near(now, frames, longest, self.window, self.heads) if self.audio else None
         for layer in self.layers:
             hidden = layer(hidden, features, tgt_mask=own, memory_mask=sound) if self.audio else layer(hidden, own)
-        last = self.to_motion or self._borrowed[0]
-        assert last is not None
-        rest = exactly(last, hidden)
+        rest = exactly(self.last, hidden)
         if hard is not None:
             rest = rest.masked_fill(gaps.to_keys(hard)[..., None], 0)
         return lines + rest
+
+    @property
+    def last(self) -> nn.Linear:
+        """The layer from hidden to motion."""
+        found = self.to_motion or self._borrowed[0]
+        assert found is not None
+        return found
 
     def _fading(self, frames: Tensor, longest: int) -> Tensor:
         """(B * H, T, T): frames see each other the less the further apart, and nothing past the clip's end."""

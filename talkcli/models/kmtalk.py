@@ -121,6 +121,9 @@ class KMTalk(TalkModel):
 
     # -- from sound to motion --
 
+    def ends(self) -> tuple[nn.Module, nn.Module]:
+        return self.audio_feature_map, self.completion.last
+
     def lighten(self) -> None:
         lighten(self.audio_encoder)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Listener, Reading, Speech
-from talkcli.models.encoders import Tiny, TinyConfig
+from talkcli.models.encoders import HOP, POSTERIORS, Tiny, TinyConfig, scaled_posteriors
 from talkcli.models.layers import WithoutRandomWeights, length_mask
 from talkcli.models.pretrained import (
     SHORTEST,
@@ -62,6 +62,7 @@ class TinyRecognizer(nn.Module):
     """A phone recogniser trained with CTC on the corpus' own phones; symbol 0 is the blank, phone p is p + 1."""
 
     trained_first = True
+    asked_once = False
     wants_posteriors = True
 
     def __init__(self, config: RecognizerConfig) -> None:
@@ -94,6 +95,7 @@ class HubRecognizer(nn.Module):
     """A pretrained wav2vec2 CTC model, used as it is."""
 
     trained_first = False
+    asked_once = True
     wants_posteriors = False
 
     def __init__(self, config: RecognizerConfig, architecture: Wav2Vec2Config | None = None) -> None:
@@ -126,6 +128,35 @@ class HubRecognizer(nn.Module):
     def steps(self, speech: Speech) -> Tensor:
         """How many encoder steps of each clip count (B,)."""
         return self.wav2vec2.steps(speech.lengths.clamp(min=SHORTEST))
+
+
+class PhonePosteriors(nn.Module):
+    """What PocketSphinx's Gaussians make of the sound, which is in every batch where somebody wants it: a frozen
+    listener that costs nothing, and that spells nothing."""
+
+    trained_first = False
+    asked_once = False
+    wants_posteriors = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.width, self.rate, self.symbols = POSTERIORS, 100.0, 0
+        self.spelling = Spelling()
+
+    @classmethod
+    def load(cls, config: RecognizerConfig) -> PhonePosteriors:
+        return cls()
+
+    def forward(self, speech: Speech) -> tuple[Tensor, Tensor]:
+        """Log-posteriors (B, P, 42), as hidden states and as the logits of phones."""
+        if speech.posteriors is None:
+            raise ValueError("phone posteriors are wanted and not there")
+        hidden = scaled_posteriors(speech.posteriors)
+        return hidden, hidden
+
+    def steps(self, speech: Speech) -> Tensor:
+        """How many steps of each clip count (B,)."""
+        return speech.lengths // HOP + 1
 
 
 def about(hub: HubConfig) -> Wav2Vec2Config:
@@ -197,7 +228,11 @@ def listener(config: RecognizerConfig) -> Listener:
     return Listener(hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12], make)
 
 
-RECOGNIZERS: dict[str, Any] = {"tiny": TinyRecognizer, "wav2vec2": HubRecognizer}
+RECOGNIZERS: dict[str, Any] = {
+    "tiny": TinyRecognizer,
+    "wav2vec2": HubRecognizer,
+    "posteriors": PhonePosteriors,
+}
 
 
 def recognizer_class(config: RecognizerConfig) -> Any:

@@ -83,7 +83,7 @@ class SelfTalk(TalkModel):
         self.config = replace(config, hub=built) if isinstance(built, HubConfig) else config
         made = recognizer_class(config.recognizer)
         self.wants_posteriors = self.audio_encoder.wants_posteriors or made.wants_posteriors
-        self.asks_once = config.recognizer.targets == "cached" and not made.trained_first
+        self.asks_once = config.recognizer.targets == "cached" and made.asked_once
         self.whole_clips = self.asks_once or config.time_map in ("front", "stack")
         self.label_rate = self.audio_encoder.rate
         self.lips = "lip_reading" if "lip_reading" in corpus.topology.regions else "lips"  # what the interpreter sees
@@ -140,6 +140,8 @@ class SelfTalk(TalkModel):
         """For a recogniser whose hidden states are so wide and that knows so many symbols."""
         config = self.config
         width = config.interpreter_width
+        if not symbols:
+            raise TalkError(f"the recogniser '{config.recognizer.name}' spells nothing: choose tiny or wav2vec2")
         if width != heard:
             raise TalkError(f"model.interpreter_width is {width}; it must be the recogniser's, {heard}")
         self.lip_map = nn.Linear(3 * len(self.basis.indices(self.lips)), width)
@@ -153,6 +155,9 @@ class SelfTalk(TalkModel):
             batch_first=True,
         )
         self.lm_head = nn.Linear(width, symbols)
+
+    def ends(self) -> tuple[nn.Module, nn.Module]:
+        return self.audio_feature_map, self.vertice_map_r
 
     def lighten(self) -> None:
         lighten(self.audio_encoder)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import talkcli
 from talkcli import config as configs
@@ -21,10 +21,11 @@ from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.models import method_class
 from talkcli.models.base import Learner, TalkModel, pick_device
-from talkcli.models.checkpoint import load_checkpoint, save_checkpoint
+from talkcli.models.checkpoint import READER, load_checkpoint, load_reader, save_checkpoint
+from talkcli.models.dual import Dual, DualConfig
 from talkcli.prepared import Corpus
 from talkcli.train.config import preset_path, run_config
-from talkcli.train.data import Clips, Order
+from talkcli.train.data import Clips, Order, sample
 from talkcli.train.features import Recipe, Store
 from talkcli.train.group import Group, own_device, together
 from talkcli.train.log import draw_curves
@@ -61,24 +62,33 @@ def train(options: TrainOptions) -> Path:
     device = own_device(pick_device(options.device))
     torch.manual_seed(config.seed)
     model = method_class(options.method)(config.model, corpus.info)
-    if model.whole_clips and config.data.crop_seconds:
+    if config.optim.start:
+        start_from(model, load_checkpoint(config.optim.start).model, "optim.start", config.optim.start)
+    learner = _paired(model, config.dual) if config.dual.on else model
+    if learner.whole_clips and config.data.crop_seconds:
         raise TalkError(
             "this model hears whole clips: set data.crop_seconds=0, or model.time_map=time (and, for SelfTalk, "
-            "model.recognizer.targets=fresh)"
+            "model.recognizer.targets=fresh; with the dual task, dual.reader.recognizer.name=posteriors or tiny)"
         )
-    if config.optim.start:
-        start_from(model, config.optim.start)
     with together(device) as group:
         if group.first:
             _open_run(options, config)
         store = Store(
-            Recipe(options.data, config.model.basis, config.data.copies, config.seed, bool(model.wants_posteriors))
+            Recipe(options.data, config.model.basis, config.data.copies, config.seed, bool(learner.wants_posteriors))
         )
         if group.first:
             store.make(options.jobs or os.cpu_count() or 1)
         group.wait()
-        _Run(options, config, corpus, model, store, device, group).go()
+        _Run(options, config, corpus, learner, store, device, group).go()
     return options.out / "best.safetensors"
+
+
+def _paired(model: TalkModel, config: DualConfig) -> Dual:
+    """The model with the dual task."""
+    dual = Dual(model, config)
+    if config.init:
+        start_from(dual.reader, load_reader(config.init)[0], "dual.init", config.init)
+    return dual
 
 
 def read_config(options: TrainOptions) -> Any:
@@ -88,18 +98,17 @@ def read_config(options: TrainOptions) -> Any:
     return configs.load(kind, options.config, options.overrides, preset=preset)
 
 
-def start_from(model: TalkModel, source: str) -> None:
-    """Give the model those weights of a checkpoint that it has under the same names and in the same shapes.
+def start_from(part: nn.Module, other: nn.Module, key: str, source: str) -> None:
+    """Give a part those weights of another that it has under the same names and in the same shapes.
 
     Raises:
         TalkError: there are none.
     """
-    own = model.state_dict()
-    found = load_checkpoint(source).model.state_dict()
+    own, found = part.state_dict(), other.state_dict()
     shared = {name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape}
     if not shared:
-        raise TalkError(f"optim.start: '{source}' shares no weights with this model: choose a checkpoint of its kind")
-    model.load_state_dict({**own, **shared})
+        raise TalkError(f"{key}: '{source}' shares no weights with this model: choose a checkpoint of its kind")
+    part.load_state_dict({**own, **shared})
     note(f"{len(shared)} of {len(own)} weights begin as those of {source}")
 
 
@@ -146,31 +155,32 @@ class _Run:
         options: TrainOptions,
         config: Any,
         corpus: Corpus,
-        model: TalkModel,
+        learner: TalkModel | Dual,
         store: Store,
         device: torch.device,
         group: Group,
     ) -> None:
-        self.options, self.config, self.corpus, self.model, self.device = options, config, corpus, model, device
-        self.group = group
+        self.options, self.config, self.corpus, self.device, self.group = options, config, corpus, device, group
+        self.learner = learner
+        self.model = learner.host if isinstance(learner, Dual) else learner
         self.templates = {name: corpus.template(name) for name in sorted({clip.subject for clip in corpus.clips})}
         copies, crop = config.data.copies, config.data.crop_seconds
         make = partial(
             Clips,
             options.data,
             store,
-            label_rate=model.label_rate,
+            label_rate=learner.label_rate,
             seed=config.seed,
-            whole=model.whole_clips,
-            keys=model.key_rule,
+            whole=learner.whole_clips,
+            keys=learner.key_rule,
         )
-        self.train = make("train", crop_seconds=crop, copies=copies, vary=True)
+        self.train = make("train", crop_seconds=crop, copies=copies, vary=True, share=config.data.share)
         self.valid = make("val", crop_seconds=0.0, copies=0)
 
     def go(self) -> None:
         optim, data = self.config.optim, self.config.data
-        self.model.begin_training(self.pretrain)
-        listener = self.model.listener
+        self.learner.begin_training(self.pretrain)
+        listener = self.learner.listener
         if listener is not None:
             self.train.readings = Readings(self.train.store.speech, listener.key)
             if self.group.first:
@@ -178,8 +188,11 @@ class _Run:
             self.group.wait()
         if optim.compile:
             self.model.compile_layers()
+        if isinstance(self.learner, Dual):
+            self.learner.to(self.device)
+            self.learner.measure(batch.to(self.device) for batch in sample(self.train))
         steps = optim.steps or optim.epochs * Order.per_epoch(len(self.train), data.batch)
-        fit(self.stage("model", self.model, steps), self.train, self.valid, self.keep)
+        fit(self.stage("model", self.learner, steps), self.train, self.valid, self.keep)
         if self.group.first:
             draw_curves(self.options.out)
             (self.options.out / "done").touch()
@@ -208,8 +221,15 @@ class _Run:
             "seed": self.config.seed,
             "version": talkcli.__version__,
         }
-        path = self.options.out / f"{which}.safetensors"
-        save_checkpoint(path, self.model, self.options.method, self.templates, told, weights)
+        out, method = self.options.out, self.options.method
+        if not isinstance(self.learner, Dual):
+            save_checkpoint(out / f"{which}.safetensors", self.model, method, self.templates, told, weights)
+            return
+        parts = {name: _under(weights, f"{name}.") for name in ("host", "reader")}
+        save_checkpoint(out / f"{which}.safetensors", self.model, method, self.templates, told, parts["host"])
+        if which == "last":
+            path = out / f"{READER}.safetensors"
+            save_checkpoint(path, self.learner.reader, READER, self.templates, told, parts["reader"])
 
     def command(self) -> str:
         """What to type to make this checkpoint again."""
@@ -219,6 +239,11 @@ class _Run:
         for override in options.overrides:
             words += ["--set", override]
         return shlex.join([*words, "--out", str(options.out)])
+
+
+def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The weights of a part, by its own names."""
+    return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
 
 
 __all__ = ["TrainOptions", "read_config", "train"]

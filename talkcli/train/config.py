@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from talkcli.errors import TalkError
 from talkcli.models import method_class
+from talkcli.models.dual import DualConfig
 
 PRESETS = Path(__file__).parents[1] / "resources" / "presets"
 
@@ -18,6 +19,7 @@ class DataConfig:
 
     batch: int = 1
     crop_seconds: float = 0.0  # 0: whole clips
+    share: float = 1.0  # of the training clips; those of a smaller share are among those of a larger one
     copies: int = 0  # augmented copies of each training clip, made once and kept beside the data
     workers: int = 1  # processes that make batches
 
@@ -25,6 +27,8 @@ class DataConfig:
         _at_least(1, "data.batch", self.batch)
         for name in ("crop_seconds", "copies", "workers"):
             _at_least(0, f"data.{name}", getattr(self, name))
+        if not 0 < self.share <= 1:
+            raise TalkError(f"data.share is {self.share}: give more than 0, up to 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +62,9 @@ def _at_least(least: int, key: str, value: float) -> None:
 
 
 def run_config(method: str) -> type[Any]:
-    """The config class of a run of this method: seed, data, optim, model."""
-    model = method_class(method).Config
+    """The config class of a run of this method: seed, data, optim, model, and dual, which no method knows of."""
+    made = method_class(method)
+    model = made.Config
     return make_dataclass(
         "RunConfig",
         [
@@ -67,6 +72,7 @@ def run_config(method: str) -> type[Any]:
             ("data", DataConfig, field(default_factory=DataConfig)),
             ("optim", OptimConfig, field(default_factory=OptimConfig)),
             ("model", model, field(default_factory=model)),
+            ("dual", DualConfig, field(default_factory=lambda: DualConfig(on=made.learns_dual))),
         ],
         frozen=True,
         kw_only=True,

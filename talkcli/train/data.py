@@ -78,15 +78,16 @@ class Clips(Dataset[Example]):
         keys: KeyRule | None = None,
         vary: bool = False,
         readings: Readings | None = None,
+        share: float = 1.0,
     ) -> None:
-        """whole leaves sound and motion as long as they are; else the longer of the two is cut off. keys says which
-        frames are keys, for a method that has any; vary moves and drops some."""
+        """share takes so many of the clips. whole leaves sound and motion as long as they are; else the longer of the
+        two is cut off. keys says which frames are keys, for a method that has any; vary moves and drops some."""
         self.data, self.store, self.label_rate = data, store, label_rate
         self.crop_seconds, self.copies, self.seed = crop_seconds, copies, seed
         self.whole, self.readings = whole, readings
         self.keys, self.vary = keys, vary
         self.corpus = Corpus.open(data)
-        self.entries: Sequence[ClipEntry] = self.corpus.part(split)
+        self.entries: Sequence[ClipEntry] = shared_out(self.corpus.part(split), share)
         self.epoch = 0
         self.fps = self.corpus.info.fps
         self.grid = _grid(self.fps, label_rate)
@@ -172,6 +173,13 @@ class Clips(Dataset[Example]):
             phones=spoken,
             contacts=contact_labels(spoken),
         )
+
+
+def shared_out(entries: Sequence[ClipEntry], share: float) -> Sequence[ClipEntry]:
+    """A share of the clips, at least one, in their order; those of a smaller share are among those of a larger one."""
+    count = max(1, round(share * len(entries)))
+    picked = {entry.name for entry in sorted(entries, key=lambda entry: zlib.crc32(entry.name.encode()))[:count]}
+    return [entry for entry in entries if entry.name in picked]
 
 
 def _grid(fps: float, label_rate: float) -> float:
@@ -292,6 +300,12 @@ def loader(clips: Clips, order: Order | list[list[tuple[int, int]]], workers: in
         multiprocessing_context="spawn" if workers else None,
         prefetch_factor=4 if workers else None,
     )
+
+
+def sample(clips: Clips, most: int = 256) -> Iterator[Batch]:
+    """Every clip by itself, as the first epoch has it; of more than most, some from everywhere."""
+    styles, step = len(clips.corpus.info.subjects), -(-len(clips) // most)
+    return (collate([clips[index]], styles) for index in range(0, len(clips), step))
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from talkcli import config as configs
 from talkcli.clip import Phone
 from talkcli.errors import TalkError
 from talkcli.models import METHODS
-from talkcli.models.checkpoint import load_checkpoint
+from talkcli.models.checkpoint import load_checkpoint, load_reader
 from talkcli.prepared import Corpus
 from talkcli.train import TrainOptions, loop, read_config, train
-from talkcli.train.config import preset_path, run_config
+from talkcli.train.config import DataConfig, preset_path, run_config
+from talkcli.train.data import shared_out
 from tests.make_models import make_corpus, small_settings
 from tests.models.test_encoders import save_hub
 
@@ -39,8 +40,11 @@ SHORT = (
 )
 
 
+DUAL = ("dual.reader.heads=2", "dual.reader.recognizer.name=posteriors", "dual.duality=cycle")
+
+
 def options(data: Path, out: Path, *changes: str, method: str = "selftalk") -> TrainOptions:
-    overrides = [*(f"model.{text}" for text in small_settings(method)), *SHORT, *changes]
+    overrides = [*(f"model.{text}" for text in small_settings(method)), *SHORT, *DUAL, *changes]
     return TrainOptions(method=method, data=data, out=out, preset="paper", overrides=overrides, device="cpu")
 
 
@@ -147,6 +151,45 @@ def assert_same_run(run: Path, unbroken: Path) -> None:
         assert (run / table.name).read_text() == table.read_text()
 
 
+@pytest.mark.parametrize("method", ["faceformer", "dualtalker"])
+def test_without_weights_a_pair_learns_as_the_method_alone(prepared: Path, tmp_path: Path, method: str) -> None:
+    """Bit for bit, whatever looks at all gradients or draws random numbers."""
+    nothing = [f"dual.{name}_weight=0" for name in ("reading", "duality", "consistency")]
+    more = ("optim.clip=0.1", "optim.weight_decay=0.01", "model.dropout=0.1")
+    train(options(prepared, tmp_path / "pair", "dual.on=true", *nothing, *more, method=method))
+    train(options(prepared, tmp_path / "alone", "dual.on=false", *more, method=method))
+    assert_same_run(tmp_path / "pair", tmp_path / "alone")
+    assert set(load_file(tmp_path / "pair" / "best.safetensors")) == set(
+        load_file(tmp_path / "alone" / "best.safetensors")
+    )
+    assert (tmp_path / "pair" / "reader.safetensors").is_file()
+    assert not (tmp_path / "alone" / "reader.safetensors").exists()
+
+
+def test_a_pair_begins_with_a_reader_that_was_trained_elsewhere(prepared: Path, tmp_path: Path) -> None:
+    train(options(prepared, tmp_path / "first", method="dualtalker"))
+    before = load_reader(str(tmp_path / "first"))[0].state_dict()
+    still = ("optim.lr=0.0", "optim.ema=0.0", f"dual.init={tmp_path / 'first'}")
+    train(options(prepared, tmp_path / "second", *still, "seed=1", method="dualtalker"))
+    after = load_reader(str(tmp_path / "second"))[0].state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items() if "weight" in name)
+    wide = options(prepared, tmp_path / "third", *still, "dual.init=nowhere", method="dualtalker")
+    with pytest.raises(TalkError, match="no lip reader 'nowhere'"):
+        train(wide)
+    assert not (tmp_path / "third").exists()
+
+
+def test_a_share_of_the_clips_trains(prepared: Path) -> None:
+    corpus = Corpus.open(prepared)
+    clips = corpus.part("train")
+    assert list(shared_out(clips, 1.0)) == list(clips)
+    (one,) = shared_out(clips, 0.5)
+    assert one in clips
+    assert list(shared_out(clips, 0.01)) == [one]
+    with pytest.raises(TalkError, match=r"data\.share is 0"):
+        DataConfig(share=0.0)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_layers_are_compiled_where_the_config_says(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
@@ -158,7 +201,7 @@ def test_layers_are_compiled_where_the_config_says(
     run = options(prepared, tmp_path / "run", *settings, "data.crop_seconds=0.0", "optim.compile=true", method=method)
     train(run)
     assert compiled.count("EncoderLayer") == 2
-    assert ("TransformerDecoderLayer" in compiled) == (method == "selftalk")
+    assert ("TransformerDecoderLayer" in compiled) == (method != "faceformer")
 
 
 # -- folders that are not this run's --------------------------------------------------------------------------------
@@ -260,7 +303,9 @@ def test_every_method_has_the_three_presets(method: str, prepared: Path, tmp_pat
         preset: read_config(TrainOptions(method=method, data=prepared, out=tmp_path, preset=preset))
         for preset in ("paper-vocaset", "paper-biwi", "tiny")
     }
-    expected = replace(plain, optim=replace(plain.optim, epochs=101))
+    released = {"faceformer": 101, "selftalk": 101}  # their loops go from 0 to 100
+    clip = 1.0 if method == "dualtalker" else 0.0
+    expected = replace(plain, optim=replace(plain.optim, epochs=released.get(method, 100), clip=clip))
     assert configs.to_dict(told["paper-vocaset"]) == configs.to_dict(expected)
     biwi = told["paper-biwi"].model
     assert (biwi.time_map, biwi.width) == ("stack", 2 * plain.model.width)

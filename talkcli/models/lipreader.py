@@ -1,0 +1,242 @@
+"""A lip reader: from the motion of a mouth to what a frozen recogniser hears in the sound that belongs to it.
+
+Shape letters: B clips, T frames, V vertices, K basis coefficients, A recogniser steps, D width, C targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from talkcli.clip import CorpusInfo, Topology
+from talkcli.errors import TalkError
+from talkcli.models.base import Batch, Pretrain, Reading, Speech
+from talkcli.models.basis import BASES, BasisName
+from talkcli.models.keys import near
+from talkcli.models.layers import TimeMap, length_mask, match_frames, periodic_code, stretch
+from talkcli.models.losses import masked_mean
+from talkcli.models.pretrained import HubConfig
+from talkcli.models.recognizer import (
+    RecognizerConfig,
+    about,
+    build_recognizer,
+    ctc,
+    read,
+    recognizer_class,
+    spelling,
+)
+
+
+def _frozen_base() -> RecognizerConfig:
+    return RecognizerConfig(hub=HubConfig(source="facebook/wav2vec2-base-960h"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderConfig:
+    """None of it is known from the paper."""
+
+    # audio: the recogniser's hidden states; text: its transcript, by CTC, as SelfTalk's interpreter
+    target: Literal["audio", "text"] = "audio"
+    region: Literal["lips", "face"] = "lips"  # lips: with one ring of vertices around them
+    layers: int = 2
+    heads: int = 4
+    reach: int = 8  # frames on either side that a layer looks at
+    dropout: float = 0.1
+    recognizer: RecognizerConfig = field(default_factory=_frozen_base)
+
+    def __post_init__(self) -> None:
+        for name, least in (("layers", 1), ("heads", 1), ("reach", 0), ("dropout", 0)):
+            if getattr(self, name) < least:
+                raise TalkError(f"{name} of the lip reader is {getattr(self, name)}: give {least} or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LipReaderConfig:
+    """A reader with what it takes over from the method that it was trained beside."""
+
+    basis: BasisName = "none"
+    width: int = 512
+    period: int = 30
+    time_map: TimeMap = "front"
+    reader: ReaderConfig = field(default_factory=ReaderConfig)
+
+
+class Read(NamedTuple):
+    """latent (B, T, D), and what is read from it: target features, or logits of symbols, (B, T, C)."""
+
+    latent: Tensor
+    told: Tensor
+
+
+class LipReader(nn.Module):
+    """All frames at once, each from those around it: a reader that saw past sound would copy that and not look."""
+
+    Config: ClassVar[type] = LipReaderConfig
+    training_only: ClassVar[tuple[str, ...]] = ()
+    only: Tensor | None
+    motion_mean: Tensor
+    motion_scale: Tensor
+    target_mean: Tensor
+    target_deviation: Tensor
+
+    def __init__(self, config: LipReaderConfig, corpus: CorpusInfo, embed: nn.Linear | None = None) -> None:
+        """embed, from motion to width, may belong to a method that learns beside the reader."""
+        super().__init__()
+        self.config, self.corpus = config, corpus
+        self.basis = BASES[config.basis](corpus)
+        reader, width = config.reader, config.width
+        if width % reader.heads or width % 2:
+            raise TalkError(f"width {width} is no even multiple of the lip reader's heads {reader.heads}: change them")
+        made = recognizer_class(reader.recognizer)
+        self.wants_posteriors: bool = made.wants_posteriors
+        self.asked_once: bool = made.asked_once
+        self.recognizer = None if self.asked_once else build_recognizer(reader.recognizer).requires_grad_(False)
+        if self.recognizer is None:
+            known = about(reader.recognizer.hub)
+            heard, symbols, self.rate = known.hidden_size, known.vocab_size, 50.0
+            self.spelling = spelling(reader.recognizer.hub, symbols)
+        else:
+            heard, symbols, self.rate = (getattr(self.recognizer, name) for name in ("width", "symbols", "rate"))
+            self.spelling = self.recognizer.spelling
+        if reader.target == "text" and not symbols:
+            raise TalkError(f"the recogniser '{reader.recognizer.name}' spells nothing: choose tiny or wav2vec2")
+        self.register_buffer("only", self._only(corpus.topology), persistent=False)
+        self.embed = embed or nn.Linear(self.basis.coefficients, width)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, reader.heads, 2 * width, reader.dropout, batch_first=True)
+            for _ in range(reader.layers)
+        )
+        self.to_target = nn.Linear(width, heard if reader.target == "audio" else symbols)
+        for name, start in (
+            ("motion_mean", torch.zeros(self.basis.coefficients)),
+            ("motion_scale", torch.ones(())),
+            ("target_mean", torch.zeros(heard)),
+            ("target_deviation", torch.ones(heard)),
+        ):
+            self.register_buffer(name, start)
+
+    def _only(self, topology: Topology) -> Tensor | None:
+        if self.config.reader.region == "face":
+            return None
+        return self.basis.only(ringed(topology, self.basis.indices("lips")))
+
+    def begin_training(self, pretrain: Pretrain) -> None:
+        """Train the recogniser first where it is the tiny one."""
+        if self.recognizer is not None and self.recognizer.trained_first:
+            self.recognizer.requires_grad_(True)
+            pretrain("listener", self.recognizer)
+            self.recognizer.requires_grad_(False)
+
+    # -- reading --
+
+    def encode(self, motion: Tensor, *, masked: bool = False, first: int = 0) -> Tensor:
+        """Encoded motion (B, T, D) of (B, T, K), of the reader's region alone where masked; the clip's first frame has
+        the number first."""
+        own = (motion.float() - self.motion_mean) / self.motion_scale
+        if masked and self.only is not None:
+            own = self.basis.restrict(own, self.only)
+        hidden: Tensor = self.embed(own)
+        code = periodic_code(first % self.config.period + hidden.shape[1], hidden.shape[2], self.config.period)
+        return hidden + code[-hidden.shape[1] :].to(hidden)
+
+    def forward(self, motion: Tensor, frames: Tensor, first: int = 0) -> Read:
+        """Motion (B, T, K), of which frames (B,) count."""
+        hidden, reader = self.encode(motion, masked=True, first=first), self.config.reader
+        longest = hidden.shape[1]
+        now = torch.arange(longest, device=frames.device)
+        if bool((frames == longest).all()):  # one mask for all
+            mask = near(now[None], frames[:1], longest, reader.reach, 1)[0]
+        else:
+            mask = near(now.expand(len(frames), -1), frames, longest, reader.reach, reader.heads)
+        for layer in self.layers:
+            hidden = layer(hidden, src_mask=mask)
+        return Read(hidden, self.to_target(hidden))
+
+    # -- what is to be read --
+
+    @torch.no_grad()
+    def heard(self, speech: Speech, reading: Reading | None = None) -> Reading:
+        """What the recogniser makes of speech, or has made of it."""
+        if reading is not None:
+            return reading
+        recognizer = self.recognizer or build_recognizer(self.config.reader.recognizer).to(speech.samples.device)
+        recognizer.eval()
+        return read(recognizer, speech)
+
+    @torch.no_grad()
+    def target(self, reading: Reading, frames: Tensor) -> Tensor:
+        """Its hidden states as the reader should give them: (B, T, C), each dimension with a mean of 0 and a deviation
+        of 1 over the training clips."""
+        return (self._matched(reading, frames) - self.target_mean) / self.target_deviation
+
+    def _matched(self, reading: Reading, frames: Tensor) -> Tensor:
+        hidden = reading.hidden.float()
+        if self.config.time_map == "time":
+            return match_frames(hidden, self.rate, int(frames.max()), self.corpus.fps, "time")
+        return stretch(hidden, reading.steps, frames)
+
+    def error(self, told: Tensor, reading: Reading, frames: Tensor) -> Tensor:
+        """How wrong it is, one number: 1.5 for a reader that always says the mean, and CTC's for text."""
+        if self.config.reader.target == "text":
+            inside = length_mask(reading.steps, reading.symbols.shape[1])
+            return ctc(told, frames, *self.spelling.transcripts(reading.symbols * inside))
+        target, told = self.target(reading, frames), told.float()
+        each = 1 - agreement(told, target) + 0.5 * (told - target).square().mean(-1)
+        return masked_mean(each, length_mask(frames, told.shape[1]))
+
+    @torch.no_grad()
+    def measure(self, batches: Iterable[Batch]) -> None:
+        """Learn means and deviations from the training clips."""
+        motion, target = Moments(), Moments()
+        for batch in batches:
+            inside = length_mask(batch.frames, batch.motion.shape[1])
+            own = batch.motion.float()
+            motion.add(own[inside])
+            target.add(self._matched(self.heard(batch.speech, batch.reading), batch.frames)[inside])
+        self.motion_mean.copy_(motion.mean)
+        variance = motion.variance
+        self.motion_scale.copy_(variance.mean().sqrt().clamp(min=1e-8))
+        self.target_mean.copy_(target.mean)
+        self.target_deviation.copy_(target.variance.sqrt().clamp(min=1e-3))
+
+
+class Moments:
+    """Mean and variance of rows that come in parts."""
+
+    def __init__(self) -> None:
+        self.count: int = 0
+        self.sum: Tensor | float = 0.0
+        self.squares: Tensor | float = 0.0
+
+    def add(self, rows: Tensor) -> None:
+        """(N, C)."""
+        self.count += len(rows)
+        self.sum = self.sum + rows.double().sum(0)
+        self.squares = self.squares + rows.double().square().sum(0)
+
+    @property
+    def mean(self) -> Tensor:
+        return torch.as_tensor(self.sum) / max(1, self.count)
+
+    @property
+    def variance(self) -> Tensor:
+        return (torch.as_tensor(self.squares) / max(1, self.count) - self.mean.square()).clamp(min=0)
+
+
+def agreement(told: Tensor, target: Tensor) -> Tensor:
+    """(..., C) -> (...) cosine, in [-1, 1]."""
+    return F.cosine_similarity(told, target, dim=-1, eps=1e-6)
+
+
+def ringed(topology: Topology, vertices: Tensor) -> Tensor:
+    """Vertex numbers (L,) and those that share a triangle with one of them."""
+    faces = torch.from_numpy(topology.faces).long()  # (F, 3)
+    inside = torch.zeros(topology.vertices, dtype=torch.bool)
+    inside[vertices] = True
+    inside[faces[inside[faces].any(1)].flatten()] = True
+    return inside.nonzero()[:, 0]
