@@ -1,6 +1,7 @@
 """Do the lips follow the speech? Animates recordings whose phones are known, and prints a table of the lip measures.
 
-usage: python benchmarks/lips.py DIR            x.wav or x.flac with x.phones.tsv (start_s, end_s, phone) beside it
+usage: python benchmarks/lips.py DIR            x.wav or x.flac with x.phones.tsv (start_s, end_s, phone) beside it,
+                                                and x.txt, what is spoken, for --phones text
        python benchmarks/lips.py --data data/synthetic --split test     clips of prepared data: voices never trained on
 
 A row a group (a synthesizer and each of its voices, or the letters that a recording's name begins with), a row for
@@ -16,7 +17,7 @@ import itertools
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -30,7 +31,7 @@ from talkcli.errors import TalkError
 from talkcli.metrics import lips as metrics
 from talkcli.models.base import pick_device
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint
-from talkcli.phones.files import read_phones
+from talkcli.phones.files import read_phones, read_text
 from talkcli.prepared import Corpus
 
 HEADER = "| | clips | closure | false | corr | lag ms | still |\n|---|---|---|---|---|---|---|"
@@ -44,6 +45,7 @@ class Recording:
     groups: tuple[str, ...]  # that it counts in
     audio: Audio
     phones: Sequence[Phone]
+    text: str  # what is spoken, where it is known
 
 
 def recordings(folder: Path) -> Iterator[Recording]:
@@ -54,25 +56,39 @@ def recordings(folder: Path) -> Iterator[Recording]:
         if not sounds:
             raise TalkError(f"{table} has no {name}.wav or {name}.flac beside it")
         group = "".join(itertools.takewhile(str.isalpha, name))
-        yield Recording(name, (group,), load_audio(sounds[0]), read_phones(table))
+        transcript = folder / f"{name}.txt"
+        text = read_text(transcript) if transcript.is_file() else ""
+        yield Recording(name, (group,), load_audio(sounds[0]), read_phones(table), text)
 
 
-def corpus_clips(folder: Path, split: str, each: int) -> Iterator[Recording]:
+def corpus_clips(folder: Path, split: str, each: int, voices: str) -> Iterator[Recording]:
     """Clips of a split of prepared data, the first few of each voice."""
     corpus = Corpus.open(folder)
     seen: dict[str, int] = {}
     for entry in corpus.part(split):
+        if not entry.voice.startswith(voices):
+            continue
         seen[entry.voice] = seen.get(entry.voice, 0) + 1
         if seen[entry.voice] <= each:
             groups = (entry.voice.partition(":")[0], entry.voice)
-            yield Recording(entry.name, groups, corpus.audio(entry), corpus.phones(entry))
+            yield Recording(entry.name, groups, corpus.audio(entry), corpus.phones(entry), entry.text)
 
 
-def score(recording: Recording, checkpoint: Checkpoint, options: AnimateOptions) -> metrics.LipScore:
+def score(recording: Recording, checkpoint: Checkpoint, options: AnimateOptions, snr: float) -> metrics.LipScore:
     """The lip measures of the model's motion for a recording."""
-    gap = np.concatenate([metrics.lip_gap(chunk) for chunk in animate(recording.audio, checkpoint, options)])
+    audio = noisy(recording.audio, snr)
+    gap = np.concatenate([metrics.lip_gap(chunk) for chunk in animate(audio, checkpoint, options)])
     opening = metrics.sampled(gap, options.fps, recording.phones[-1].end)
     return metrics.gap_score(opening, metrics.closed(opening), recording.phones)
+
+
+def noisy(audio: Audio, snr: float) -> Audio:
+    """With white noise, snr dB below the sound's mean power, the same each time."""
+    if np.isinf(snr):
+        return audio
+    loudness = float(np.sqrt(np.square(audio.samples).mean())) * 10 ** (-snr / 20)
+    noise = np.random.default_rng(0).normal(0.0, loudness, len(audio.samples))
+    return Audio(audio.samples + noise.astype(np.float32), audio.rate)
 
 
 def row(name: str, scores: Sequence[metrics.LipScore]) -> str:
@@ -94,10 +110,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", help="recordings with phone times")
     parser.add_argument("--data", type=Path, help="prepared data, in place of a folder")
     parser.add_argument("--split", default="test")
+    parser.add_argument("--voices", default="", help="only voices that begin so, e.g. espeak:en")
     parser.add_argument("--each", type=int, default=20, help="clips of each voice at most")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--phones", default="auto", choices=get_args(Phones))
+    parser.add_argument("--phones", default="auto", choices=[*get_args(Phones), "text"], help="text: of the transcript")
+    parser.add_argument("--noise", type=float, default=np.inf, metavar="DB", help="under white noise, so far below")
     parser.add_argument("--no-contact", action="store_true")
     parser.add_argument("--fps", type=float, default=30.0)
     parser.add_argument("--clips", action="store_true", help="a row a clip as well")
@@ -106,13 +124,19 @@ def main() -> None:
     if (given.folder is None) == (given.data is None):
         parser.error("give either a folder or --data")
 
-    options = AnimateOptions(fps=given.fps, phones=given.phones, contact=not given.no_contact)
+    by_text = given.phones == "text"
+    options = AnimateOptions(fps=given.fps, phones="auto" if by_text else given.phones, contact=not given.no_contact)
     checkpoint = load_checkpoint(given.model, pick_device(given.device))
-    source = recordings(given.folder) if given.folder else corpus_clips(given.data, given.split, given.each)
+    source = (
+        recordings(given.folder) if given.folder else corpus_clips(given.data, given.split, given.each, given.voices)
+    )
     groups: dict[str, list[metrics.LipScore]] = {}
     scores: dict[str, metrics.LipScore] = {}
     for recording in source:
-        scores[recording.name] = score(recording, checkpoint, options)
+        if by_text and not recording.text:
+            raise TalkError(f"{recording.name} has no transcript: put it into {recording.name}.txt beside it")
+        said = replace(options, text=recording.text) if by_text else options
+        scores[recording.name] = score(recording, checkpoint, said, given.noise)
         for group in recording.groups:
             groups.setdefault(group, []).append(scores[recording.name])
     if not scores:

@@ -5,7 +5,8 @@ Shape letters: T frames, V vertices, S samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,12 +14,14 @@ from typing import Literal
 import numpy as np
 
 from talkcli import contact, follow
-from talkcli.align import stretches
-from talkcli.align.fit import trusted
+from talkcli.align import Found, Request, check_request
+from talkcli.align.trust import Network, believed
+from talkcli.align.worker import Answer, found_ahead
 from talkcli.articulation import as_track, life
 from talkcli.audio import level, load_audio
 from talkcli.audio.vad import pauses, speech_gate
 from talkcli.clip import Audio, Floats, MotionClip, Phone
+from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, check_suffix, check_target, write
 from talkcli.head import load_head
@@ -28,19 +31,19 @@ from talkcli.models.checkpoint import Checkpoint, Precision, load_checkpoint
 WINDOW = 20.0  # seconds that a model hears at once, at most
 MARGIN = 1.0  # seconds of context it hears on either side, and that are thrown away
 THRESHOLDS = (0.15, 0.4)  # of the contact head, for closures and for bites
-SURE = 0.8  # of the contact head, where trusted phones say that the lips do not meet
-CONFIDENCE = 0.4  # of the recogniser in its words: people's English has more, other languages mostly less
-AGREEMENT = 0.25  # share of the speech round a phone in which recogniser and network must see the same viseme
+SURE = 0.8  # of the contact head, where phones that were heard say that the lips do not meet
 
-Phones = Literal["auto", "head", "asr"]
+Phones = Literal["auto", "head", "allphone", "asr"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnimateOptions:
     """What differs from call to call.
 
-    contact False gives the network's motion alone. phones says who decides where lips meet: the network's contact head,
-    the recogniser, or (auto) both, the recogniser only where the network agrees; its phones shape the mouth as well.
+    contact False gives the network's motion alone. phones says who tells where lips meet and how the mouth is shaped:
+    the network's contact head ("head"), the recogniser ("asr"), phones heard without words ("allphone", where the
+    network agrees), or (auto) recogniser and network where they agree. With text, what is spoken, its aligned phones
+    do, and with phone_file those of a file. strict makes an error of phones that cannot be found as asked.
     life is how much blinks, gaze and brows move, 0 to 1.
     """
 
@@ -49,6 +52,9 @@ class AnimateOptions:
     fps: float = 30.0
     contact: bool = True
     phones: Phones = "auto"
+    phone_file: Path | None = None
+    text: str | None = None
+    strict: bool = False
     life: float = 1.0
     seed: int = 0
 
@@ -67,16 +73,56 @@ def frame_count(audio: Audio, fps: float) -> int:
     return max(1, round(audio.seconds * fps))
 
 
-def animate(audio: Audio, checkpoint: Checkpoint, options: AnimateOptions) -> Iterator[MotionClip]:
-    """The head's motion in metres for 16 kHz speech, in chunks that follow each other without a gap.
+@dataclass(frozen=True, eq=False)
+class Hearing:
+    """A sound before any model is asked: at its level, cut into windows, whose phones are being found meanwhile."""
+
+    audio: Audio
+    windows: list[Window]
+    phones: list[Answer]  # one a window, in the time of the whole sound
+
+
+@contextmanager
+def hearing(audio: Audio, options: AnimateOptions) -> Iterator[Hearing]:
+    """Begins to listen to a sound.
 
     Raises:
-        TalkError: no such subject or style, or the sound is empty.
+        TalkError: the options contradict each other, or the text has no words.
+    """
+    request = _request(options)
+    heard = level(audio)
+    cut = list(windows(heard, options.fps))
+    parts = [(max(0.0, window.start - MARGIN), window.end + MARGIN) for window in cut]
+    with found_ahead(heard, parts, request) as answers:
+        yield Hearing(heard, cut, answers)
+
+
+def _request(options: AnimateOptions) -> Request | None:
+    """Who is to find the phones; nobody where they are of no use."""
+    if options.text is None and options.phone_file is None:
+        listens = options.phones != "head" and options.contact
+        source: Literal["asr", "allphone"] = "allphone" if options.phones == "allphone" else "asr"
+        return Request(source=source, strict=options.strict) if listens else None
+    request = Request(text=options.text, file=options.phone_file, strict=options.strict)
+    check_request(request)
+    return request
+
+
+def animate(
+    audio: Audio, checkpoint: Checkpoint, options: AnimateOptions, heard: Hearing | None = None
+) -> Iterator[MotionClip]:
+    """The head's motion in metres for 16 kHz speech, in chunks that follow each other without a gap.
+
+    heard is the sound's hearing, where it has begun already.
+
+    Raises:
+        TalkError: no such subject or style, the sound is empty, or its phones cannot be found as asked.
     """
     if not len(audio.samples):
         raise TalkError("the sound has no samples: nothing to animate")
     subject = options.subject or next(iter(checkpoint.templates))
-    return _chunks(audio, checkpoint, options, subject, _template(checkpoint, subject), _style(checkpoint, options))
+    template, style = _template(checkpoint, subject), _style(checkpoint, options)
+    return _chunks(audio, checkpoint, replace(options, subject=subject), heard, template, style)
 
 
 def _template(checkpoint: Checkpoint, subject: str) -> Floats:
@@ -95,34 +141,68 @@ def _style(checkpoint: Checkpoint, options: AnimateOptions) -> Floats:
 
 
 def _chunks(
-    audio: Audio, checkpoint: Checkpoint, options: AnimateOptions, subject: str, template: Floats, style: Floats
+    audio: Audio,
+    checkpoint: Checkpoint,
+    options: AnimateOptions,
+    begun: Hearing | None,
+    template: Floats,
+    style: Floats,
 ) -> Iterator[MotionClip]:
-    heard = level(audio)
+    corpus = checkpoint.model.corpus
+    packaged = corpus.topology is load_head().topology
     total = frame_count(audio, options.fps)
-    gate = speech_gate(heard, options.fps, total)  # (T,)
-    packaged = checkpoint.model.corpus.topology is load_head().topology
-    idle = _idle(heard, total, options) if packaged and options.life else None  # (T, C)
-    for window in windows(heard, options.fps):
-        frames = slice(window.first, window.last)
-        motion, origin = _predict(heard, window, checkpoint, template, style)
-        vertices = _at_frames(motion.vertices, checkpoint.model.fps, origin, window, options.fps)
-        clip = MotionClip(
-            vertices=template + gate[frames, None, None] * (vertices - template),  # at rest where nobody speaks
-            template=template,
-            topology=checkpoint.model.corpus.topology,
-            fps=options.fps,
-            audio=audio.part(window.start, window.end),
-            start=window.first / options.fps,
-            subject=subject,
-            model=checkpoint.name,
-            colors=load_head().subject_colors(subject) if packaged else None,
-        )
-        if options.contact:
-            spoken = recognised(heard, window, motion, origin, options.phones)
-            clip = follow.apply(clip, spoken.phones, spoken.trusted)
-            clip = contact.apply(clip, _spoken(contacts(motion, origin, spoken), gate, options.fps))
-        clip = clip if idle is None else _alive(clip, idle[frames])
-        yield clip.scaled(checkpoint.model.corpus.metres)
+    with nullcontext(begun) if begun else hearing(audio, options) as heard:
+        gate = speech_gate(heard.audio, options.fps, total)  # (T,)
+        idle = _idle(heard.audio, total, options) if packaged and options.life else None  # (T, C)
+        told: set[str] = set()
+        for window, answer in zip(heard.windows, heard.phones, strict=True):
+            frames = slice(window.first, window.last)
+            motion, origin = _predict(heard.audio, window, checkpoint, template, style)
+            vertices = _at_frames(motion.vertices, checkpoint.model.fps, origin, window, options.fps)
+            clip = MotionClip(
+                vertices=template + gate[frames, None, None] * (vertices - template),  # at rest where nobody speaks
+                template=template,
+                topology=corpus.topology,
+                fps=options.fps,
+                audio=audio.part(window.start, window.end),
+                start=window.first / options.fps,
+                subject=options.subject,
+                model=checkpoint.name,
+                colors=load_head().subject_colors(options.subject) if packaged else None,
+            )
+            if options.contact:
+                found = answer()
+                _tell(found, options, told)
+                clip = shaped(clip, motion, origin, found, gate, options)
+            clip = clip if idle is None else _alive(clip, idle[frames])
+            yield clip.scaled(corpus.metres)
+
+
+def _tell(found: Found, options: AnimateOptions, told: set[str]) -> None:
+    """Says once what there is to say of the phones; "auto" takes what there is, and says nothing."""
+    if options.phones == "auto" and options.text is None and options.phone_file is None:
+        return
+    for line in found.told():
+        if line not in told:
+            note(f"note: {line}")
+            told.add(line)
+
+
+def shaped(
+    clip: MotionClip, motion: Motion, origin: float, found: Found, gate: Floats, options: AnimateOptions
+) -> MotionClip:
+    """The clip with its mouth drawn towards the phones that are believed, and lips that meet where they must.
+
+    motion, whose first frame is at origin seconds, is the network's own; gate (T,) is of the whole sound.
+    """
+    network = None
+    if motion.phone_probabilities is not None:
+        network = Network(np.log(motion.phone_probabilities + 1e-9), motion.rate, origin)
+    alone = options.phones == "asr" and found.source == "asr"  # the recogniser decides, and nobody else
+    trusted = list(found.phones) if alone else believed(found, network)
+    clip = follow.apply(clip, found.phones, trusted)
+    meeting = contacts(motion, origin, trusted, known=found.source in ("text", "file"))
+    return contact.apply(clip, _spoken(meeting, gate, options.fps))
 
 
 def _spoken(contacts: list[contact.Contact], gate: Floats, fps: float) -> list[contact.Contact]:
@@ -176,38 +256,18 @@ def _at_frames(vertices: Floats, model_fps: float, origin: float, window: Window
     return between
 
 
-@dataclass(frozen=True)
-class Recognised:
-    """What the recogniser hears in a window, in the time of the whole sound, and which of it is trusted."""
+def contacts(motion: Motion, origin: float, trusted: Sequence[Phone], known: bool) -> list[contact.Contact]:
+    """Where the lips meet, in the time of the whole sound.
 
-    phones: list[Phone]
-    trusted: list[Phone]
-
-
-def recognised(audio: Audio, window: Window, motion: Motion, origin: float, phones: Phones) -> Recognised:
-    """The recogniser's phones, unless "head" leaves it out.
-
-    For "auto" those are trusted whose words are likely and where the network sees the same visemes, for "asr" all.
+    Where trusted phones say so; and where the contact head does, unless the phones are known and speak there, or deny
+    it and the head is not sure.
     """
-    if phones == "head":
-        return Recognised([], [])
-    found = list(stretches(audio.part(origin, window.end + MARGIN)))
-    heard = [phone for stretch in found for phone in stretch.phones]
-    agreed = heard
-    if phones == "auto" and motion.phone_probabilities is not None:
-        agreed = [phone for stretch in found if stretch.confidence >= CONFIDENCE for phone in stretch.phones]
-        agreed = trusted(agreed, np.log(motion.phone_probabilities + 1e-9), motion.rate, share=AGREEMENT)
-    whole, sure = ([replace(p, start=p.start + origin, end=p.end + origin) for p in some] for some in (heard, agreed))
-    return Recognised(whole, sure)
-
-
-def contacts(motion: Motion, origin: float, spoken: Recognised) -> list[contact.Contact]:
-    """Where the lips meet, in the time of the whole sound."""
     found: list[contact.Contact] = []
     if motion.contact_probabilities is not None:
         heads = contact.from_head(motion.contact_probabilities, motion.rate, THRESHOLDS)
         found = [replace(c, start=c.start + origin, end=c.end + origin) for c in heads]
-    return contact.merged([*contact.undenied(found, spoken.trusted, SURE), *contact.from_phones(spoken.trusted)])
+        found = contact.uncovered(found, trusted) if known else contact.undenied(found, trusted, SURE)
+    return contact.merged([*found, *contact.from_phones(trusted)])
 
 
 def animate_file(
@@ -230,5 +290,6 @@ def animate_file(
     audio = load_audio("-" if source == "-" else Path(source), RATE)
     if not len(audio.samples):
         raise TalkError(f"{'standard input' if source == '-' else source} has no samples: there is nothing to animate")
-    checkpoint = load_checkpoint(model, pick_device(device), precision)
-    write(animate(audio, checkpoint, options), output, export_options, frame_count(audio, options.fps))
+    with hearing(audio, options) as heard:  # while the model is loaded
+        checkpoint = load_checkpoint(model, pick_device(device), precision)
+        write(animate(audio, checkpoint, options, heard), output, export_options, frame_count(audio, options.fps))

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.animate import AnimateOptions, animate, frame_count
+from talkcli.animate import AnimateOptions, animate, frame_count, hearing
 from talkcli.audio import load_audio
-from talkcli.clip import Audio, Floats, MotionClip
+from talkcli.clip import Floats, MotionClip
 from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, check_target
@@ -27,6 +27,7 @@ from talkcli.models.base import RATE, pick_device
 from talkcli.models.checkpoint import Checkpoint, Precision, load_checkpoint
 
 MOTIONS = (".npz", ".npy", ".pc2", ".glb")  # files of motion; whatever else is named is a model
+Speak = Callable[[Checkpoint], Iterator[MotionClip]]
 LIKE = 2.0  # a head is taken to be in metres if it is at most so many times larger or smaller than the model's
 UNEVEN = 0.1  # seconds by which motion may be shorter or longer than the sound before it is told
 
@@ -70,19 +71,27 @@ def compare_files(
     audio = load_audio("-" if source == "-" else Path(source), RATE)
     load = partial(load_checkpoint, device=pick_device(device), precision=precision)
     first = load(model)
-    clips = animate(audio, first, options)
     shown = [_open(thing, first, options, frame_count(audio, options.fps), load) for thing in things]
+    recorded = [each for each in shown if isinstance(each, Recorded)]
+    total = min([frame_count(audio, options.fps), *(len(motion.vertices) for motion in recorded)])
+    topology = first.model.corpus.topology
+    with hearing(audio, options) as heard:  # once for all
+        panels = _panels(first, shown, lambda checkpoint: animate(audio, checkpoint, options, heard))
+        write(panels, output, topology=topology, fps=options.fps, audio=audio, options=export_options, total=total)
+
+
+def _panels(first: Checkpoint, shown: Sequence[Recorded | Checkpoint], speak: Speak) -> list[Panel]:
+    """The first model, the things beside it, and the model's distance from those that were recorded."""
+    clips = speak(first)
     head = next(clips)
     recorded = [each for each in shown if isinstance(each, Recorded)]
     spoken = tee(_vertices(head, clips), 1 + len(recorded))
     panels = [Panel(first.name, spoken[0], head.template, head.colors)]
-    panels += [_panel(each, audio, head, options) for each in shown]
+    panels += [_panel(each, head, speak) for each in shown]
     for motion, frames in zip(recorded, spoken[1:], strict=True):
         title = f"{first.name} − {motion.path.stem}"  # noqa: RUF001  # a minus
         panels.append(Panel(title, frames, head.template, target=motion.frames()))
-    total = min([frame_count(audio, options.fps), *(len(motion.vertices) for motion in recorded)])
-    topology = head.topology
-    write(panels, output, topology=topology, fps=options.fps, audio=audio, options=export_options, total=total)
+    return panels
 
 
 def _vertices(first: MotionClip, rest: Iterator[MotionClip]) -> Iterator[Floats]:
@@ -106,10 +115,10 @@ def _open(
     return checkpoint
 
 
-def _panel(shown: Recorded | Checkpoint, audio: Audio, head: MotionClip, options: AnimateOptions) -> Panel:
+def _panel(shown: Recorded | Checkpoint, head: MotionClip, speak: Speak) -> Panel:
     if isinstance(shown, Recorded):
         return Panel(shown.path.name, shown.frames(), head.template, head.colors)
-    clips = animate(audio, shown, options)
+    clips = speak(shown)
     start = next(clips)
     return Panel(shown.name, _vertices(start, clips), start.template, start.colors)
 

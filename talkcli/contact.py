@@ -106,6 +106,18 @@ def undenied(contacts: Iterable[Contact], phones: Iterable[Phone], sure: float) 
     return [contact for contact in contacts if contact.certainty >= sure or not denied(contact)]
 
 
+def uncovered(contacts: Iterable[Contact], phones: Iterable[Phone]) -> list[Contact]:
+    """What is left of contacts where no known phone is spoken: silences say nothing."""
+    spoken = [phone for phone in phones if phone.name != "SIL"]
+    found = []
+    for contact in contacts:
+        if not any(phone.start <= contact.middle <= phone.end for phone in spoken):
+            before = max((phone.end for phone in spoken if phone.end < contact.middle), default=contact.start)
+            after = min((phone.start for phone in spoken if phone.start > contact.middle), default=contact.end)
+            found.append(replace(contact, start=max(contact.start, before), end=min(contact.end, after)))
+    return found
+
+
 def merged(contacts: Iterable[Contact]) -> list[Contact]:
     """Contacts of one kind that overlap become one; in the order of time."""
     found: list[Contact] = []

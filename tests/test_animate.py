@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,15 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkcli import animate as room
-from talkcli.align import Stretch
-from talkcli.animate import AnimateOptions, Phones, Window, animate, frame_count, recognised, windows
+from talkcli.align import align
+from talkcli.animate import AnimateOptions, animate, frame_count, windows
 from talkcli.audio import load_audio
 from talkcli.clip import Audio, Floats, MotionClip, Phone
 from talkcli.errors import TalkError
 from talkcli.head import load_head
+from talkcli.metrics.lips import lip_gap
 from talkcli.models.base import Motion
 from talkcli.models.checkpoint import Checkpoint
-from talkcli.phones import INDEX, PHONES
+from talkcli.phones import BILABIAL
+from talkcli.phones.writing import Listed, written_phones
 from tests.make import RATE, make_silence, make_tone, sample_speech
 from tests.make_models import PLATE, make_info, make_model, make_template
 
@@ -28,9 +32,8 @@ PLAIN = AnimateOptions(phones="head", life=0.0)
 
 @pytest.fixture(autouse=True)
 def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows of 2 s, so that short sounds have several; a recogniser that understands nothing."""
+    """Windows of 2 s, so that short sounds have several."""
     monkeypatch.setattr(room, "WINDOW", 2.0)
-    monkeypatch.setattr(room, "stretches", lambda audio: [])
 
 
 @cache
@@ -219,30 +222,55 @@ def test_a_sound_without_samples_is_told() -> None:
         animate(Audio(np.zeros(0, np.float32), RATE), loud(), PLAIN)
 
 
-# -- the recogniser --------------------------------------------------------------------------------------------------
+# -- phones ----------------------------------------------------------------------------------------------------------
 
 
-def heard_by_network(name: str) -> Motion:
-    """A network that hears one phone all along, 2 s at 50 steps a second."""
-    probabilities = np.full((100, len(PHONES)), 1e-3, np.float32)
-    probabilities[:, INDEX[name]] = 0.9
-    return Motion(np.zeros((60, 1, 3), np.float32), probabilities, None, 50.0)
+def mouths(options: AnimateOptions, seconds: float = 2.45) -> Floats:
+    """(T,) the gap between the lips as a random model leaves it, metres."""
+    return np.concatenate([lip_gap(chunk) for chunk in animate(speech(seconds), head_model(), options)])
 
 
-@pytest.mark.parametrize(
-    ("phones", "confidence", "network", "count"),
-    [
-        ("auto", 0.9, "M", 1),  # likely words, and the network hears them too
-        ("auto", 0.1, "M", 0),  # unlikely words
-        ("auto", 0.9, "AA", 0),  # the network sees another viseme
-        ("asr", 0.1, "AA", 1),  # the recogniser alone decides
-        ("head", 0.9, "M", 0),
-    ],
-)
-def test_phones_are_trusted_by_their_words_and_by_the_network(
-    monkeypatch: pytest.MonkeyPatch, phones: Phones, confidence: float, network: str, count: int
-) -> None:
-    said = Stretch(0.0, 2.0, (Phone("M", 0.5, 1.0),), "asr", "mm", confidence)
-    monkeypatch.setattr(room, "stretches", lambda audio: [said])
-    spoken = recognised(make_tone(2.0), Window(0.0, 2.0, 0, 60), heard_by_network(network), 3.0, phones)
-    assert spoken.trusted == [Phone("M", 3.5, 4.0)] * count  # in the time of the whole sound, which began 3 s before
+def closed(gap: Floats, phones: Sequence[Phone]) -> list[bool]:
+    """Whether the mouth shuts in each p, b and m."""
+    shut = [gap[int(p.start * 30) : int(np.ceil(p.end * 30)) + 1].min() < 1e-3 for p in phones if p.name in BILABIAL]
+    assert len(shut) > 2
+    return shut
+
+
+WORDS = "Hello, I am a head made of numbers."
+
+
+def test_a_text_closes_the_lips_where_it_says_so_in_every_window() -> None:
+    options = replace(PLAIN, phones="auto", text=WORDS)
+    assert all(closed(mouths(options), align(speech(2.45), WORDS).phones))
+
+
+def test_phones_of_a_file_are_followed(tmp_path: Path) -> None:
+    said = [Phone("AA", 0.2, 0.5), Phone("M", 0.5, 0.6), Phone("AA", 0.6, 1.0), Phone("P", 1.0, 1.1)]
+    said += [Phone("AA", 1.1, 1.5), Phone("B", 1.5, 1.6), Phone("AA", 1.6, 2.0)]
+    path = tmp_path / "some.json"
+    path.write_text(written_phones(".json", Listed(said, [1.0] * len(said), "file", "some")))
+    gap = mouths(replace(PLAIN, phones="auto", phone_file=path))
+    assert all(closed(gap, said))
+    assert min(gap[int((p.start + p.end) * 15)] for p in said if p.name == "AA") > 3e-3
+
+
+def test_a_text_that_is_not_spoken_and_silence_that_should_speak_are_told() -> None:
+    with pytest.raises(TalkError, match="does not fit the sound"):
+        mouths(replace(PLAIN, phones="auto", text="The quick brown fox jumps over the lazy dog and sleeps."))
+    with pytest.raises(TalkError, match=r"nobody is heard to speak: .*; --strict-keys forbids that"):
+        list(animate(make_silence(0.5), head_model(), replace(PLAIN, phones="asr", strict=True)))
+
+
+def test_what_was_found_otherwise_than_asked_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    list(animate(make_silence(4.5), head_model(), replace(PLAIN, phones="asr")))
+    assert capsys.readouterr().err.count("note: nobody is heard to speak") == 1
+    list(animate(make_silence(0.5), head_model(), replace(PLAIN, phones="auto")))
+    assert capsys.readouterr().err == ""
+
+
+def test_without_contact_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("talkcli.align.worker.find_phones", None)
+    monkeypatch.setattr("talkcli.align.worker.Worker.find", None)
+    mouths(replace(PLAIN, phones="auto", contact=False))
+    mouths(replace(PLAIN, phones="head"))

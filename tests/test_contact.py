@@ -262,3 +262,9 @@ def test_trusted_phones_deny_a_contact_that_nobody_is_sure_of() -> None:
 def test_a_sure_contact_stays_against_the_phones() -> None:
     sure = contact.Contact("lips", 0.1, 0.14, 0.9)
     assert contact.undenied([sure], [Phone("AA", 0.0, 0.3)], sure=0.6) == [sure]
+
+
+def test_known_phones_leave_nothing_to_others_where_they_are_spoken() -> None:
+    phones = [Phone("AA", 0.0, 0.3), Phone("M", 0.3, 0.4), Phone("SIL", 0.4, 1.0)]
+    inside, near, outside = (Contact("lips", start, end, 0.9) for start, end in ((0.1, 0.2), (0.2, 0.34), (0.38, 0.6)))
+    assert contact.uncovered([inside, near, outside], phones) == [Contact("lips", 0.4, 0.6, 0.9)]

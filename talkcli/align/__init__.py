@@ -8,7 +8,7 @@ a process of its own for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +36,7 @@ __all__ = [
 Source = Literal["auto", "asr", "allphone", "ctc"]
 FITS = -1.8  # a text's fitness (fit.fitness) from which on nobody doubts that it is what is spoken
 BETTER = 0.4  # by which a doubtful one must fit better than its own words in reverse
+NOBODY = "nobody is heard to speak: it is all taken as silence"
 BEYOND = 0.1  # seconds by which phones may outlast their sound
 
 
@@ -64,7 +65,7 @@ class Found:
     """Phones from 0 to the sound's end without a gap, silences included; confidence of each in [0, 1].
 
     source: who found them: "text", "asr", "allphone", "asr+allphone", "ctc", or "file". notes are for people; fallback
-    is one more, where something else was done than was asked for.
+    is one more, where something else was done than was asked for, at the times of unsure, seconds, if it says no more.
     """
 
     phones: tuple[Phone, ...]
@@ -72,6 +73,24 @@ class Found:
     source: str
     notes: tuple[str, ...] = ()
     fallback: str = ""
+    unsure: tuple[tuple[float, float], ...] = ()
+
+    def told(self) -> list[str]:
+        """All that there is to say to people."""
+        where = some([f"{start:.1f}-{end:.1f} s" for start, end in self.unsure])
+        fallback = f"{self.fallback}, at {where}" if where else self.fallback
+        return [*self.notes, *([fallback] if fallback else [])]
+
+    def moved(self, by: float) -> Found:
+        """In the time of a longer sound, in which this one begins at by seconds."""
+        phones = tuple(replace(phone, start=phone.start + by, end=phone.end + by) for phone in self.phones)
+        return replace(self, phones=phones, unsure=tuple((start + by, end + by) for start, end in self.unsure))
+
+    def part(self, start: float, end: float) -> Found:
+        """What of it lies between two times, or reaches in there."""
+        inside = [place for place, phone in enumerate(self.phones) if phone.start < end and phone.end > start]
+        phones = tuple(self.phones[place] for place in inside)
+        return replace(self, phones=phones, confidence=tuple(self.confidence[place] for place in inside))
 
 
 def find_phones(audio: Audio, request: Request) -> Found:
@@ -93,7 +112,7 @@ def find_phones(audio: Audio, request: Request) -> Found:
     else:
         found = listen(audio, request.source)  # type: ignore[arg-type]  # "ctc" is done with above
     if request.strict and found.fallback:
-        raise TalkError(f"{found.fallback}; --strict-keys forbids that")
+        raise TalkError(f"{found.told()[-1]}; --strict-keys forbids that")
     return found
 
 
@@ -165,7 +184,14 @@ def listen(audio: Audio, method: Method) -> Found:
     found = list(stretches(audio, method))
     phones = tidy([phone for stretch in found for phone in stretch.phones], audio.seconds)
     source = "+".join(sorted({stretch.source for stretch in found}, reverse=True)) or method
-    return Found(tuple(phones), _certainty(audio, phones, found), source, (), _unheard(phones, found, method))
+    certain = _certainty(audio, phones, found)
+    if not any(phone.name != "SIL" for phone in phones):
+        return Found(tuple(phones), certain, source, (), NOBODY)
+    without = tuple((stretch.start, stretch.end) for stretch in found if not stretch.text)
+    if not without or method == "allphone":
+        return Found(tuple(phones), certain, source)
+    instead = "phones are heard without words" if method == "auto" else "nothing is heard"
+    return Found(tuple(phones), certain, source, (), f"the recogniser is not sure of its words, and {instead}", without)
 
 
 def _certainty(audio: Audio, phones: Sequence[Phone], found: Sequence[Stretch]) -> tuple[float, ...]:
@@ -178,18 +204,6 @@ def _certainty(audio: Audio, phones: Sequence[Phone], found: Sequence[Stretch]) 
         sure = [stretch.confidence for stretch in words if stretch.start <= middle <= stretch.end]
         out.append(sure[0] if sure and phone.name != "SIL" else likeness)
     return tuple(out)
-
-
-def _unheard(phones: Sequence[Phone], found: Sequence[Stretch], method: Method) -> str:
-    """What is to be told of stretches without words."""
-    if not any(phone.name != "SIL" for phone in phones):
-        return "nobody is heard to speak: it is all taken as silence"
-    without = [stretch for stretch in found if not stretch.text]
-    if not without or method == "allphone":
-        return ""
-    where = some([f"{stretch.start:.1f}-{stretch.end:.1f} s" for stretch in without])
-    instead = "the phones are heard there without words" if method == "auto" else "that is taken as silence"
-    return f"the recogniser is not sure of its words at {where}: {instead}"
 
 
 def imported(path: Path, tier: str = "", seconds: float | None = None) -> Found:

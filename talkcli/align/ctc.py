@@ -16,7 +16,7 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.align import Found, guesses, misfit, sphinx, words_of
+from talkcli.align import NOBODY, Found, guesses, misfit, sphinx, words_of
 from talkcli.align.letters import spell
 from talkcli.clip import Audio, Floats, Phone
 from talkcli.errors import TalkError
@@ -65,8 +65,7 @@ def align_ctc(audio: Audio, model: str, text: str | None, device: str = "auto") 
     sounds = (_from_letters if letters else _from_phones)(said, words, model)
     notes = guesses(words or []) if letters or words else ()
     phones = tidy([Phone(sound.name, sound.start, sound.end) for sound in sounds], audio.seconds)
-    silent = "" if sounds else "nobody is heard to speak: it is all taken as silence"
-    return Found(tuple(phones), _certainty(phones, sounds), "ctc", notes, silent)
+    return Found(tuple(phones), _certainty(phones, sounds), "ctc", notes, "" if sounds else NOBODY)
 
 
 def _certainty(phones: Sequence[Phone], sounds: Sequence[Sound]) -> tuple[float, ...]:

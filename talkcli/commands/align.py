@@ -56,7 +56,7 @@ def align(
         strict=strict_keys,
     )
     found = align_file(audio, request, out, force)
-    for told in (*found.notes, *([found.fallback] if found.fallback else [])):
+    for told in found.told():
         note(f"note: {told}")
     if out is not None:
         note(f"{len(found.phones)} phones, silences among them, by {found.source}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
+from talkcli.commands.align import StrictKeys, Text, TextFile, spoken_text
 from talkcli.errors import TalkError
 
 DEFAULT_MODEL = "selftalk-tiny"
@@ -29,9 +30,15 @@ def animate(
     renderer: Annotated[str, typer.Option(help="auto, software or pyrender.")] = "auto",
     contact: Annotated[bool, typer.Option(help="Make lips that must meet do meet.")] = True,
     phones: Annotated[
-        Literal["auto", "head", "asr"],
-        typer.Option(help="Who says where lips meet: the network, a speech recogniser, or both where they agree."),
+        str,
+        typer.Option(
+            help="Who tells where lips meet and what the mouth does: head, the network; asr, a recogniser of English; "
+            "allphone, phones without words; auto, recogniser and network where they agree; or a file of phones."
+        ),
     ] = "auto",
+    text: Text = None,
+    text_file: TextFile = None,
+    strict_keys: StrictKeys = False,
     life: Annotated[bool, typer.Option(help="Blinks, gaze and brows.")] = True,
     seed: Annotated[int, typer.Option(help="Of the blinks, gaze and brows.")] = 0,
     compare: Annotated[
@@ -56,7 +63,14 @@ def animate(
     from talkcli.export import ExportOptions
 
     options = AnimateOptions(
-        subject=subject, style=style, fps=fps, contact=contact, phones=phones, life=float(life), seed=seed
+        subject=subject,
+        style=style,
+        fps=fps,
+        contact=contact,
+        **who_tells(phones, spoken_text(text, text_file)),
+        strict=strict_keys,
+        life=float(life),
+        seed=seed,
     )
     look = ExportOptions(size=picture, view=view, background=background, renderer=renderer, force=force)
     if compare:
@@ -68,6 +82,26 @@ def animate(
     else:
         animate_file(audio, out, model=model, options=options, export_options=look, device=device, precision=precision)
     typer.echo(out)
+
+
+def who_tells(phones: str, text: str | None) -> dict[str, Any]:
+    """The AnimateOptions of --phones and the text.
+
+    Raises:
+        TalkError: they contradict each other, or --phones is neither a source nor a file of phones.
+    """
+    from talkcli.animate import Phones
+    from talkcli.phones.files import PHONE_SUFFIXES
+
+    if phones in get_args(Phones):
+        if text is not None and phones != "auto":
+            raise TalkError(f"--phones {phones} and a text are both given: leave one out")
+        return {"phones": phones, "text": text}
+    path = Path(phones)
+    if path.suffix.lower() not in PHONE_SUFFIXES:
+        known = ", ".join(get_args(Phones))
+        raise TalkError(f"--phones '{phones}': give one of {known}, or a file ({', '.join(PHONE_SUFFIXES)})")
+    return {"phone_file": path, "text": text}
 
 
 def picture_size(text: str) -> tuple[int, int]:

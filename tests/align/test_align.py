@@ -131,8 +131,9 @@ def test_where_words_are_unsure_auto_hears_phones_and_says_so(monkeypatch: pytes
     monkeypatch.setattr(listening, "CONFIDENCE", 1.1)
     unsure = find_phones(audio, Request())
     assert unsure.source == "allphone"
-    assert "the recogniser is not sure of its words at 0.0-2.5 s: the phones are heard there" in unsure.fallback
-    with pytest.raises(TalkError, match=r"not sure of its words .*--strict-keys forbids that"):
+    (told,) = unsure.told()
+    assert told == "the recogniser is not sure of its words, and phones are heard without words, at 0.0-2.5 s"
+    with pytest.raises(TalkError, match=r"not sure of its words, .*--strict-keys forbids that"):
         find_phones(audio, Request(strict=True))
 
 
