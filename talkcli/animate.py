@@ -5,9 +5,10 @@ Shape letters: T frames, V vertices, S samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +26,8 @@ from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, check_suffix, check_target, write
 from talkcli.head import load_head
-from talkcli.models.base import RATE, Motion, pick_device
+from talkcli.keys import KeyFile, check_keys, kept, poses
+from talkcli.models.base import RATE, Guide, Motion, pick_device
 from talkcli.models.checkpoint import Checkpoint, Precision, load_checkpoint
 
 WINDOW = 20.0  # seconds that a model hears at once, at most
@@ -43,7 +45,9 @@ class AnimateOptions:
     contact False gives the network's motion alone. phones says who tells where lips meet and how the mouth is shaped:
     the network's contact head ("head"), the recogniser ("asr"), phones heard without words ("allphone", where the
     network agrees), or (auto) recogniser and network where they agree. With text, what is spoken, its aligned phones
-    do, and with phone_file those of a file. strict makes an error of phones that cannot be found as asked.
+    do, and with phone_file those of a file. strict makes an error of phones that cannot be found as asked. A method
+    with key frames takes them from the same phones, for "auto" from what its own network hears; keys are such that a
+    person has edited, whose locked poses come out exactly.
     life is how much blinks, gaze and brows move, 0 to 1.
     """
 
@@ -55,6 +59,7 @@ class AnimateOptions:
     phone_file: Path | None = None
     text: str | None = None
     strict: bool = False
+    keys: KeyFile | None = None
     life: float = 1.0
     seed: int = 0
 
@@ -100,7 +105,7 @@ def hearing(audio: Audio, options: AnimateOptions) -> Iterator[Hearing]:
 def _request(options: AnimateOptions) -> Request | None:
     """Who is to find the phones; nobody where they are of no use."""
     if options.text is None and options.phone_file is None:
-        listens = options.phones != "head" and options.contact
+        listens = options.phones in ("asr", "allphone") or (options.phones == "auto" and options.contact)
         source: Literal["asr", "allphone"] = "allphone" if options.phones == "allphone" else "asr"
         return Request(source=source, strict=options.strict) if listens else None
     request = Request(text=options.text, file=options.phone_file, strict=options.strict)
@@ -122,6 +127,8 @@ def animate(
         raise TalkError("the sound has no samples: nothing to animate")
     subject = options.subject or next(iter(checkpoint.templates))
     template, style = _template(checkpoint, subject), _style(checkpoint, options)
+    if options.keys is not None:
+        check_keys(options.keys, audio, checkpoint)
     return _chunks(audio, checkpoint, replace(options, subject=subject), heard, template, style)
 
 
@@ -157,7 +164,9 @@ def _chunks(
         told: set[str] = set()
         for window, answer in zip(heard.windows, heard.phones, strict=True):
             frames = slice(window.first, window.last)
-            motion, origin = _predict(heard.audio, window, checkpoint, template, style)
+            motion, origin = predict(
+                heard.audio, window, checkpoint, template, style, partial(_guide, checkpoint, options, answer, template)
+            )
             vertices = _at_frames(motion.vertices, checkpoint.model.fps, origin, window, options.fps)
             clip = MotionClip(
                 vertices=template + gate[frames, None, None] * (vertices - template),  # at rest where nobody speaks
@@ -175,6 +184,8 @@ def _chunks(
                 _tell(found, options, told)
                 clip = shaped(clip, motion, origin, found, gate, options)
             clip = clip if idle is None else _alive(clip, idle[frames])
+            if options.keys is not None:
+                clip = kept(clip, vertices, options.keys, template)
             yield clip.scaled(corpus.metres)
 
 
@@ -234,13 +245,43 @@ def windows(audio: Audio, fps: float) -> Iterator[Window]:
         first = max(first, last)
 
 
-def _predict(
-    audio: Audio, window: Window, checkpoint: Checkpoint, template: Floats, style: Floats
+def predict(
+    audio: Audio,
+    window: Window,
+    checkpoint: Checkpoint,
+    template: Floats,
+    style: Floats,
+    guide: Callable[[float, float], Guide | None] = lambda start, end: None,
 ) -> tuple[Motion, float]:
-    """The motion of a window with its margins, at the model's frame rate, and the time of its first frame."""
-    fps = checkpoint.model.fps
-    origin = np.floor(max(0.0, window.start - MARGIN) * fps) / fps
-    return checkpoint.model.animate(audio.part(origin, window.end + MARGIN), template, style), float(origin)
+    """The motion of a window with its margins, at the model's frame rate, and the time of its first frame.
+
+    guide tells what is known of the sound from start to end, in seconds.
+    """
+    model = checkpoint.model
+    origin = float(np.floor(max(0.0, window.start - MARGIN) * model.fps) / model.fps)
+    part = audio.part(origin, window.end + MARGIN)
+    return model.animate(part, template, style, guide(origin, origin + part.seconds)), origin
+
+
+def _guide(
+    checkpoint: Checkpoint, options: AnimateOptions, answer: Answer, template: Floats, start: float, end: float
+) -> Guide | None:
+    """The key frames of a method that has any: those of a person, or of the phones that were asked for."""
+    model = checkpoint.model
+    if model.key_rule is None:
+        return None
+    if options.keys is not None:
+        first, last = round(start * model.fps), round(end * model.fps)
+        made = poses(options.keys, model.corpus.topology, template)
+        locked = {key.frame - first for key in options.keys.keys if key.locked}
+        here = {frame - first: pose for frame, pose in made.items() if first <= frame < last}
+        return Guide(poses=here, locked=frozenset(locked & here.keys()))
+    own = options.phones in ("auto", "head") and options.text is None and options.phone_file is None
+    if own and model.hears_phones:
+        return None
+    if own and options.phones == "head":
+        raise TalkError("this model has no phone head to tell its key frames: choose --phones asr, or give --text")
+    return Guide(phones=[replace(p, start=p.start - start, end=p.end - start) for p in answer().phones])
 
 
 def _at_frames(vertices: Floats, model_fps: float, origin: float, window: Window, fps: float) -> Floats:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from talkcli import __version__
-from talkcli.commands import align, animate, benchmark, boost, evaluate, import_, info, models, preprocess, train
+from talkcli.commands import align, animate, benchmark, boost, evaluate, import_, info, keys, models, preprocess, train
 from talkcli.console import stderr
 from talkcli.errors import TalkError
 
@@ -29,6 +29,7 @@ app.command("boost")(boost.boost)
 app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_.import_)
 app.command("info")(info.info)
+app.command("keys")(keys.keys)
 app.command("models")(models.models)
 app.command("train")(train.train)
 app.add_typer(preprocess.app, name="preprocess")

@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 
 from talkcli.align import Found, Request, find_phones
-from talkcli.clip import Audio, Floats, Phone, Topology, Track
+from talkcli.clip import Audio, Floats, MotionClip, Phone, Topology, Track
 from talkcli.errors import TalkError
 from talkcli.files.arrays import map_npy
 from talkcli.files.meshes import load_mesh
 from talkcli.head import CONTROLS, load_head
+from talkcli.models.checkpoint import Checkpoint
 from talkcli.phones.keys import KeyRule, key_frames
 
 FORMAT = 1
+BESIDE = 0.1  # seconds on either side of a locked pose in which the stages after the model fade
+ON_TIME = 1e-4  # seconds: a frame this near to a key is at it
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Key:
     """A key frame and the phone that begins there ("" where none does).
 
     locked keeps its pose exactly: the one in the file mesh (.npy of (V, 3), .obj, .ply or .glb; vertices in the data's
-    unit), the one that controls (name -> value) give the packaged head, or, without either, the model's own.
+    unit), the one that controls (name -> value) give the packaged head, or, without either, the model's own. The mesh
+    of a key that is not locked is left alone.
     """
 
     frame: int
@@ -143,8 +147,8 @@ def _check(path: Path, file: KeyFile) -> None:
             raise TalkError(f"{where} comes twice: remove one")
         if key.mesh and key.controls:
             raise TalkError(f"{where} has a mesh and controls: leave one of them out")
-        if (key.mesh or key.controls) and not key.locked:
-            raise TalkError(f'{where} has a pose and is not locked: write "locked": true')
+        if key.controls and not key.locked:
+            raise TalkError(f'{where} has controls and is not locked: write "locked": true')
         if unknown := [name for name in key.controls if name not in CONTROLS]:
             raise TalkError(
                 f"{where} has the control '{unknown[0]}', which the head lacks: there are {CONTROLS[0]} ..."
@@ -171,7 +175,7 @@ def _pose(file: KeyFile, key: Key, topology: Topology, template: Floats) -> Floa
         track = Track(tuple(key.controls), np.array([list(key.controls.values())], np.float32))
         posed: Floats = head.pose(head.values(track), template)[0]
         return posed
-    if not key.mesh:
+    if not (key.mesh and key.locked):
         return None
     path = file.folder / key.mesh
     vertices = np.asarray(map_npy(path) if path.suffix.lower() == ".npy" else load_mesh(path).vertices, np.float32)
@@ -180,3 +184,40 @@ def _pose(file: KeyFile, key: Key, topology: Topology, template: Floats) -> Floa
     if not np.isfinite(vertices).all():
         raise TalkError(f"'{path}' has vertices that are no numbers (NaN or Inf)")
     return vertices
+
+
+def check_keys(keys: KeyFile, audio: Audio, checkpoint: Checkpoint) -> None:
+    """
+    Raises:
+        TalkError: the keys are of another sound or frame rate, the model has none, or a pose is of another head.
+    """
+    model, frames = checkpoint.model, round(audio.seconds * checkpoint.model.fps)
+    if model.key_rule is None:
+        raise TalkError(f"the model '{checkpoint.name}' has no key frames: choose one of the method kmtalk")
+    if keys.fps != model.fps:
+        raise TalkError(f"the keys are at {keys.fps:g} frames a second and the model at {model.fps:g}: list them anew")
+    if abs(keys.frames - frames) > 1:
+        raise TalkError(f"the keys are of {keys.frames} frames and the sound has {frames}: is it another?")
+    poses(keys, model.corpus.topology, next(iter(checkpoint.templates.values())))
+
+
+def kept(clip: MotionClip, plain: Floats, keys: KeyFile, template: Floats) -> MotionClip:
+    """The clip with locked poses exactly as they are, and drawn to the model's own motion, plain (T, V, 3), beside
+    them."""
+    times = clip.start + np.arange(clip.frames) / clip.fps
+    made = poses(keys, clip.topology, template)
+    vertices = clip.vertices.copy()
+    for key in keys.keys:
+        away = np.abs(times - key.frame / keys.fps)  # (T,)
+        near = np.flatnonzero(away < BESIDE)
+        if not key.locked or not len(near):
+            continue
+        middle, pose = int(near[away[near].argmin()]), made[key.frame]
+        share = (1 - away[near] / BESIDE).astype(np.float32)[:, None, None]
+        target = plain[near]
+        if pose is not None and away[middle] < ON_TIME:
+            target = target + share * (pose - plain[middle])  # what the model's form of output cannot hold of it
+        vertices[near] += share * (target - vertices[near])
+        if away[middle] < ON_TIME:
+            vertices[middle] = plain[middle] if pose is None else pose
+    return clip.with_vertices(vertices)

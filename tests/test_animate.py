@@ -20,7 +20,7 @@ from talkcli.clip import Audio, Floats, MotionClip, Phone
 from talkcli.errors import TalkError
 from talkcli.head import load_head
 from talkcli.metrics.lips import lip_gap
-from talkcli.models.base import Motion
+from talkcli.models.base import Guide, Motion
 from talkcli.models.checkpoint import Checkpoint
 from talkcli.phones import BILABIAL
 from talkcli.phones.writing import Listed, written_phones
@@ -53,8 +53,9 @@ class Loud:
 
     fps = 30.0
     corpus = make_info(PLATE)
+    key_rule = None
 
-    def animate(self, audio: Audio, template: Floats, style: Floats) -> Motion:
+    def animate(self, audio: Audio, template: Floats, style: Floats, guide: Guide | None) -> Motion:
         frames = max(1, round(audio.seconds * self.fps))
         times = (np.arange(frames) / self.fps * RATE).round().astype(int)
         near = np.clip(times[:, None] + np.arange(-300, 300), 0, len(audio.samples) - 1)

@@ -39,6 +39,9 @@ def animate(
     text: Text = None,
     text_file: TextFile = None,
     strict_keys: StrictKeys = False,
+    keys: Annotated[
+        Path | None, typer.Option(help="Key frames from `talk keys`, edited: locked poses come out exactly.")
+    ] = None,
     life: Annotated[bool, typer.Option(help="Blinks, gaze and brows.")] = True,
     seed: Annotated[int, typer.Option(help="Of the blinks, gaze and brows.")] = 0,
     compare: Annotated[
@@ -61,6 +64,7 @@ def animate(
     check_look(size=picture, view=view, background=background, renderer=renderer)
     from talkcli.animate import AnimateOptions, animate_file
     from talkcli.export import ExportOptions
+    from talkcli.keys import read_keys
 
     options = AnimateOptions(
         subject=subject,
@@ -69,6 +73,7 @@ def animate(
         contact=contact,
         **who_tells(phones, spoken_text(text, text_file)),
         strict=strict_keys,
+        keys=None if keys is None else read_keys(keys),
         life=float(life),
         seed=seed,
     )

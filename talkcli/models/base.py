@@ -75,11 +75,12 @@ class Speech(_Tensors):
 @dataclass(frozen=True, eq=False)
 class Guide:
     """What is known of a stretch of speech beside its sound, in its own time: phones; poses, vertices (V, 3) or None
-    by key frame, where somebody chose the keys (None: the model's own pose); and another model's motion host
-    (T, V, 3), of which only the key frames count."""
+    by key frame, where somebody chose the keys (None: the model's own pose), of which locked ones come out exactly; and
+    another model's motion host (T, V, 3), of which only the key frames count."""
 
     phones: Sequence[Phone] | None = None
     poses: Mapping[int, Floats | None] | None = None
+    locked: frozenset[int] = frozenset()
     host: Floats | None = None
 
 

@@ -231,7 +231,7 @@ class KMTalk(TalkModel):
             numbers = key_frames(guide.phones, self.fps, frames, self.config.keys)
         else:
             numbers = None
-        if guide.host is None and not any(pose is not None for pose in (guide.poses or {}).values()):
+        if guide.host is None and not guide.locked:
             return None if numbers is None else Keys(torch.from_numpy(numbers)[None])
         if numbers is None:
             raise TalkError("another model's motion is completed from phones: say which are spoken")
@@ -246,6 +246,6 @@ class KMTalk(TalkModel):
         for place, number in enumerate(numbers.tolist()):
             pose = (guide.poses or {}).get(number)
             if pose is not None:
-                motion[0, place] = self.basis.encode((pose - template)[None])[0]
-                known[0, place] = hard[0, place] = True
+                motion[0, place], known[0, place] = self.basis.encode((pose - template)[None])[0], True
+            hard[0, place] = number in guide.locked
         return Keys(*(torch.from_numpy(array) for array in (numbers[None], motion, known, hard)))

@@ -329,7 +329,7 @@ def test_a_pose_that_somebody_made_is_kept() -> None:
     model = made()
     template = np.zeros((8494, 3), np.float32)
     wanted = model.basis.decode(torch.randn(1, 1, 56)).numpy()[0, 0]
-    keys = model.guided(Guide(poses={6: wanted, 12: None}), template, FRAMES)
+    keys = model.guided(Guide(poses={6: wanted, 12: None}, locked=frozenset({6})), template, FRAMES)
     assert keys is not None
     assert keys.frames.tolist() == [[0, 6, 12, 23]]
     motion = told(model, replace(make_speech_tensors(FRAMES / 30), keys=keys))
