@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from talkcli import __version__
-from talkcli.commands import align, animate, benchmark, boost, evaluate, import_, info, keys, models, preprocess, train
+from talkcli.commands import (
+    align,
+    animate,
+    benchmark,
+    boost,
+    evaluate,
+    import_,
+    info,
+    keys,
+    models,
+    preprocess,
+    score,
+    train,
+)
 from talkcli.console import stderr
 from talkcli.errors import TalkError
 
@@ -31,6 +44,7 @@ app.command("import")(import_.import_)
 app.command("info")(info.info)
 app.command("keys")(keys.keys)
 app.command("models")(models.models)
+app.command("score")(score.score)
 app.command("train")(train.train)
 app.add_typer(preprocess.app, name="preprocess")
 

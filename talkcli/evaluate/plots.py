@@ -106,6 +106,29 @@ def openings(
     return written.getvalue()
 
 
+def readability(
+    agreement: Doubles, seconds: Sequence[float | None], spoken: NDArray[np.bool_], chance: float, fps: float
+) -> bytes:
+    """How far the lips of each frame (T,) agree with the sound, and of each second; frames where nobody speaks are
+    shaded, and chance is what other sound would get."""
+    with _figure(WIDTH, 2.6) as (figure, written):
+        axes = figure.add_subplot()
+        axes.plot(_ms(agreement, fps), agreement, color=INK, linewidth=0.8, alpha=0.7, label="frame")
+        for place, value in enumerate(seconds):
+            if value is not None:
+                ends = [1000 * place, min(1000 * (place + 1), 1000 * len(agreement) / fps)]
+                axes.plot(ends, [value] * 2, color=COLORS[0], linewidth=2.6, label="_" if place else "second")
+        axes.axhline(chance, color=COLORS[1], linewidth=1, linestyle="--", label="other sound")
+        silent = np.flatnonzero(np.diff(np.concatenate([[False], ~spoken, [False]]).astype(int)))
+        for start, end in silent.reshape(-1, 2):
+            axes.axvspan(1000 * start / fps, 1000 * end / fps, color=INK, alpha=0.12, linewidth=0)
+        axes.set(xlabel="time in ms", ylabel="readability", ylim=(-1, 1))
+        axes.set_xlim(0, max(1000 * (len(agreement) - 1) / fps, 1))
+        axes.grid(axis="x", visible=False)
+        figure.legend(loc="outside upper right", ncols=8, fontsize=8)
+    return written.getvalue()
+
+
 def _ms(curve: Doubles, fps: float) -> Doubles:
     return np.asarray(1000 * np.arange(len(curve)) / fps, np.float64)
 

@@ -151,17 +151,32 @@ def load_checkpoint(model: str, device: torch.device | None = None, precision: P
     return Checkpoint(built, name, told["method"], templates, told.get("provenance", {}))
 
 
-def load_reader(source: str, device: torch.device | None = None) -> tuple[LipReader, Mapping[str, Any]]:
-    """The lip reader that a run with the dual task left, or a file of one, and how it was made."""
+@dataclass(frozen=True, eq=False)
+class ReaderCheckpoint:
+    """A lip reader ready to use, its name, the template of each subject it knows, and how it was made."""
+
+    reader: LipReader
+    name: str
+    templates: Mapping[str, NDArray[np.float32]]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load_reader(source: str, device: torch.device | None = None) -> ReaderCheckpoint:
+    """The lip reader that a run with the dual task left, or a file of one.
+
+    Raises:
+        TalkError: there is none, or it is broken.
+    """
     path = Path(source) / f"{READER}.safetensors" if Path(source).is_dir() else Path(source)
     if not path.is_file():
         raise TalkError(f"no lip reader '{source}': give the folder of a run that was trained with --dual")
     told, tensors = _open(path)
     if told.get("method") != READER:
         raise TalkError(f"{path} is no lip reader but a model of '{told.get('method')}': give reader.safetensors")
-    built, _ = _build(path, told, tensors, lambda _: LipReader, "fp32", device)
+    built, templates = _build(path, told, tensors, lambda _: LipReader, "fp32", device)
     assert isinstance(built, LipReader)
-    return built, told.get("provenance", {})
+    name = path.parent.name if path.stem == READER else path.stem
+    return ReaderCheckpoint(built, name, templates, told.get("provenance", {}))
 
 
 def _open(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

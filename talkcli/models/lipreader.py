@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from talkcli.clip import CorpusInfo, Topology
+from talkcli.audio.posteriors import phone_posteriors
+from talkcli.clip import CorpusInfo, Floats, Topology
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Pretrain, Reading, Speech
 from talkcli.models.basis import BASES, BasisName
@@ -164,9 +165,10 @@ class LipReader(nn.Module):
         """What the recogniser makes of speech, or has made of it."""
         if reading is not None:
             return reading
-        recognizer = self.recognizer or build_recognizer(self.config.reader.recognizer).to(speech.samples.device)
-        recognizer.eval()
-        return read(recognizer, speech)
+        if self.recognizer is None:
+            self.recognizer = build_recognizer(self.config.reader.recognizer).to(speech.samples.device)
+        self.recognizer.eval()
+        return read(self.recognizer, speech)
 
     @torch.no_grad()
     def target(self, reading: Reading, frames: Tensor) -> Tensor:
@@ -188,6 +190,31 @@ class LipReader(nn.Module):
         target, told = self.target(reading, frames), told.float()
         each = 1 - agreement(told, target) + 0.5 * (told - target).square().mean(-1)
         return masked_mean(each, length_mask(frames, told.shape[1]))
+
+    @property
+    def margin(self) -> int:
+        """Frames on either side that have a say in what is read from one."""
+        return self.config.reader.layers * self.config.reader.reach
+
+    @torch.inference_mode()
+    def judge(self, displacements: Floats, samples: Floats, first: int) -> tuple[Floats, Floats]:
+        """What is read from a stretch of motion (T, V, 3), whose first frame has the number first, and what is heard in
+        its sound (S,) at 16 kHz: (T, C) each, the latter with a mean of 0 and a deviation of 1.
+
+        Raises:
+            TalkError: the reader reads text, which has no single frames.
+        """
+        if self.config.reader.target != "audio":
+            raise TalkError("this lip reader reads text, not frames: give one that was trained with target=audio")
+        self.eval()
+        device = self.motion_mean.device
+        frames = torch.tensor([len(displacements)], device=device)
+        motion = torch.from_numpy(self.basis.encode(displacements))[None].to(device)
+        posteriors = torch.from_numpy(phone_posteriors(samples))[None] if self.wants_posteriors else None
+        speech = Speech(torch.from_numpy(samples)[None], torch.tensor([len(samples)]), posteriors).to(device)
+        told = self(motion, frames, first).told
+        target = self.target(self.heard(speech), frames)
+        return told[0].float().cpu().numpy(), target[0].float().cpu().numpy()
 
     @torch.no_grad()
     def measure(self, batches: Iterable[Batch]) -> None:

@@ -31,6 +31,7 @@ from talkcli.train.group import Group, own_device, together
 from talkcli.train.log import draw_curves
 from talkcli.train.loop import Stage, fit
 from talkcli.train.readings import Readings
+from talkcli.train.unpaired import Sounds, check_unpaired
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ def train(options: TrainOptions) -> Path:
     model = method_class(options.method)(config.model, corpus.info)
     if config.optim.start:
         start_from(model, load_checkpoint(config.optim.start).model, "optim.start", config.optim.start)
-    learner = _paired(model, config.dual) if config.dual.on else model
+    learner = _paired(model, config.dual, corpus) if config.dual.on else model
     if learner.whole_clips and config.data.crop_seconds:
         raise TalkError(
             "this model hears whole clips: set data.crop_seconds=0, or model.time_map=time (and, for SelfTalk, "
@@ -83,11 +84,16 @@ def train(options: TrainOptions) -> Path:
     return options.out / "best.safetensors"
 
 
-def _paired(model: TalkModel, config: DualConfig) -> Dual:
-    """The model with the dual task."""
+def _paired(model: TalkModel, config: DualConfig, corpus: Corpus) -> Dual:
+    """The model with the dual task.
+
+    Raises:
+        TalkError: unpaired data or a first reader are not there, or do not fit.
+    """
+    check_unpaired(config.sounds, config.meshes, corpus)
     dual = Dual(model, config)
     if config.init:
-        start_from(dual.reader, load_reader(config.init)[0], "dual.init", config.init)
+        start_from(dual.reader, load_reader(config.init).reader, "dual.init", config.init)
     return dual
 
 
@@ -177,6 +183,32 @@ class _Run:
         self.train = make("train", crop_seconds=crop, copies=copies, vary=True, share=config.data.share)
         self.valid = make("val", crop_seconds=0.0, copies=0)
 
+    def take_unpaired(self, jobs: int) -> None:
+        """What the dual task learns from beside the pairs."""
+        dual, data = self.config.dual, self.config.data
+        if dual.sounds:
+            cache = self.options.data / "cache"
+            self.train.sounds = Sounds(Path(dual.sounds), cache, posteriors=bool(self.learner.wants_posteriors))
+            if self.group.first:
+                self.train.sounds.make()
+        if dual.meshes:
+            source = Path(dual.meshes)
+            store = Store(replace(self.train.store.recipe, data=source, copies=0))
+            if self.group.first:
+                store.make(jobs)
+            self.train.meshes = Clips(
+                source,
+                store,
+                "train",
+                self.learner.label_rate,
+                crop_seconds=data.crop_seconds,
+                copies=0,
+                seed=self.config.seed,
+                whole=self.learner.whole_clips,
+                keys=self.learner.key_rule,
+            )
+        self.group.wait()
+
     def go(self) -> None:
         optim, data = self.config.optim, self.config.data
         self.learner.begin_training(self.pretrain)
@@ -189,6 +221,7 @@ class _Run:
         if optim.compile:
             self.model.compile_layers()
         if isinstance(self.learner, Dual):
+            self.take_unpaired(self.options.jobs or os.cpu_count() or 1)
             self.learner.to(self.device)
             self.learner.measure(batch.to(self.device) for batch in sample(self.train))
         steps = optim.steps or optim.epochs * Order.per_epoch(len(self.train), data.batch)

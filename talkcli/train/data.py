@@ -26,6 +26,7 @@ from talkcli.phones.keys import KeyRule, key_frames, varied
 from talkcli.prepared import ClipEntry, Corpus
 from talkcli.train.features import Store
 from talkcli.train.readings import Readings
+from talkcli.train.unpaired import Sounds
 
 POSTERIOR_RATE = 100
 
@@ -44,6 +45,8 @@ class Example:
     contacts: NDArray[np.float32]
     keys: NDArray[np.int64] | None = None  # (N,)
     reading: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None  # hidden states (A, D), symbols (A,)
+    sound: Example | None = None  # another, without its motion
+    mesh: Example | None = None  # another, without its sound
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +91,8 @@ class Clips(Dataset[Example]):
         self.keys, self.vary = keys, vary
         self.corpus = Corpus.open(data)
         self.entries: Sequence[ClipEntry] = shared_out(self.corpus.part(split), share)
+        self.sounds: Sounds | None = None
+        self.meshes: Clips | None = None
         self.epoch = 0
         self.fps = self.corpus.info.fps
         self.grid = _grid(self.fps, label_rate)
@@ -106,7 +111,23 @@ class Clips(Dataset[Example]):
         example = self._example(entry, sound, phones, start, length)
         if self.keys is not None:
             example = replace(example, keys=self._keys(self.keys, entry, phones, start, len(example.motion), rng))
-        return example if self.readings is None else replace(example, reading=self.readings.load(entry.name, copy))
+        if self.readings is not None:
+            example = replace(example, reading=self.readings.load(entry.name, copy))
+        return self._beside(example, np.random.default_rng([self.seed, epoch, zlib.crc32(entry.name.encode()), 1]))
+
+    def _beside(self, example: Example, rng: np.random.Generator) -> Example:
+        """With a sound and a mesh of other clips, where there are any; the sound is spoken in the example's style."""
+        if self.sounds is not None:
+            samples, posteriors = self.sounds.load(int(rng.integers(len(self.sounds))), self.crop_seconds, rng)
+            frames = max(1, round(len(samples) / RATE * self.fps))
+            none = np.zeros((frames, 1), np.float32)
+            sound = replace(example, samples=samples, posteriors=posteriors, motion=none, keys=None, reading=None)
+            example = replace(example, sound=sound)
+        if self.meshes is not None:
+            mesh = self.meshes[int(rng.integers(len(self.meshes))), int(rng.integers(1 << 30))]
+            known = self.meshes.corpus.info.subjects == self.corpus.info.subjects
+            example = replace(example, mesh=mesh if known else replace(mesh, style=-1))
+        return example
 
     def sound(self, entry: ClipEntry, copy: int) -> Sound:
         """A copy of a clip from its beginning to its end."""
@@ -234,7 +255,13 @@ def collate(examples: Sequence[Example], styles: int) -> Batch:
         phones=_pad([e.phones for e in examples], -1),
         contacts=_pad([e.contacts for e in examples]),
         reading=_reading([e.reading for e in examples if e.reading is not None]),
+        sounds=_beside([e.sound for e in examples if e.sound is not None], styles),
+        meshes=_beside([e.mesh for e in examples if e.mesh is not None], styles),
     )
+
+
+def _beside(examples: Sequence[Example], styles: int) -> Batch | None:
+    return collate(examples, styles) if examples else None
 
 
 def _reading(told: Sequence[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Reading | None:

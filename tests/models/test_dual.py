@@ -175,8 +175,10 @@ def test_the_reader_is_a_file_of_its_own(change: str, tmp_path: Path) -> None:
     batch = batch_for(dual, 0.5)
     dual.measure([batch])
     save_checkpoint(tmp_path / f"{READER}.safetensors", dual.reader, READER, {}, {"seed": 3})
-    reader, provenance = load_reader(str(tmp_path))
-    assert provenance == {"seed": 3}
+    found = load_reader(str(tmp_path))
+    reader = found.reader
+    assert found.provenance == {"seed": 3}
+    assert found.name == tmp_path.name
     with torch.no_grad():
         one, other = (each(batch.motion, batch.frames).told for each in (dual.reader, reader))
     assert torch.equal(one, other)

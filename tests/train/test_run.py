@@ -168,10 +168,10 @@ def test_without_weights_a_pair_learns_as_the_method_alone(prepared: Path, tmp_p
 
 def test_a_pair_begins_with_a_reader_that_was_trained_elsewhere(prepared: Path, tmp_path: Path) -> None:
     train(options(prepared, tmp_path / "first", method="dualtalker"))
-    before = load_reader(str(tmp_path / "first"))[0].state_dict()
+    before = load_reader(str(tmp_path / "first")).reader.state_dict()
     still = ("optim.lr=0.0", "optim.ema=0.0", f"dual.init={tmp_path / 'first'}")
     train(options(prepared, tmp_path / "second", *still, "seed=1", method="dualtalker"))
-    after = load_reader(str(tmp_path / "second"))[0].state_dict()
+    after = load_reader(str(tmp_path / "second")).reader.state_dict()
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items() if "weight" in name)
     wide = options(prepared, tmp_path / "third", *still, "dual.init=nowhere", method="dualtalker")
     with pytest.raises(TalkError, match="no lip reader 'nowhere'"):
