@@ -24,8 +24,9 @@ from talkcli.models.base import Learner, TalkModel, pick_device
 from talkcli.models.checkpoint import READER, load_checkpoint, load_reader, save_checkpoint
 from talkcli.models.dual import Dual, DualConfig
 from talkcli.prepared import Corpus
+from talkcli.train.batches import Order, sample
 from talkcli.train.config import preset_path, run_config
-from talkcli.train.data import Clips, Order, sample
+from talkcli.train.data import Clips
 from talkcli.train.features import Recipe, Store
 from talkcli.train.group import Group, own_device, together
 from talkcli.train.log import draw_curves

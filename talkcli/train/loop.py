@@ -19,8 +19,9 @@ from torch.utils.hooks import RemovableHandle
 from talkcli.console import note, progress
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Learner
+from talkcli.train.batches import Order, loader
 from talkcli.train.config import DataConfig, OptimConfig
-from talkcli.train.data import Clips, Order, loader
+from talkcli.train.data import Clips
 from talkcli.train.group import Group
 from talkcli.train.log import Log
 

@@ -15,7 +15,8 @@ from talkcli.errors import TalkError
 from talkcli.models.base import RATE, Batch
 from talkcli.phones import INDEX, PHONES, labels_at
 from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
-from talkcli.train.data import Clips, Example, Order, collate, contact_labels, loader
+from talkcli.train.batches import Order, collate, loader
+from talkcli.train.data import Clips, Example, contact_labels
 from talkcli.train.features import Features, Recipe, Store
 from tests.make import make_phones
 from tests.make_models import make_info, make_template

@@ -173,7 +173,7 @@ def test_validation_weighs_every_clip_alike(tmp_path: Path, prepared: Path, stor
 
 
 def batches(clips: Clips) -> list[Batch]:
-    from talkcli.train.data import loader
+    from talkcli.train.batches import loader
 
     return list(loader(clips, [[(index, 0)] for index in range(len(clips))], 0))
 

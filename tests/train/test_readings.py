@@ -13,7 +13,8 @@ from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Listener
 from talkcli.models.selftalk import SelfTalk, SelfTalkConfig
 from talkcli.train import TrainOptions, train
-from talkcli.train.data import Clips, loader
+from talkcli.train.batches import loader
+from talkcli.train.data import Clips
 from talkcli.train.features import Store
 from talkcli.train.readings import Readings
 from tests.make_models import SMALL, make_info

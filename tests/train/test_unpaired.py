@@ -10,7 +10,8 @@ import pytest
 from talkcli.errors import TalkError
 from talkcli.prepared import Corpus
 from talkcli.train import train
-from talkcli.train.data import Clips, collate
+from talkcli.train.batches import collate
+from talkcli.train.data import Clips
 from talkcli.train.features import Store
 from talkcli.train.unpaired import Sounds, check_unpaired
 from tests.make import make_tone, save_sound
