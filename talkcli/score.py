@@ -5,6 +5,7 @@ Shape letters: T frames, V vertices, C what is read of a frame.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from talkcli.files.meshes import load_mesh, load_vertices
 from talkcli.files.motion import RawMotion, open_motion
 from talkcli.models.base import RATE, pick_device
 from talkcli.models.checkpoint import ReaderCheckpoint, load_reader
+from talkcli.prepared import Corpus
 
 BLOCK = 600  # frames read at a time, so that memory does not grow with the clip
 HEARING = 1.0  # seconds of sound on either side of a block, and that are thrown away
@@ -142,6 +144,27 @@ def summary(told: Floats, target: Floats, spoken: NDArray[np.bool_], fps: float,
         fps=fps,
         reader=reader,
     )
+
+
+def reading_errors(source: str, corpus: Corpus, split: str, device: str = "auto") -> dict[str, dict[str, list[float]]]:
+    """How wrong a reader is about recorded motion ("reading") and about the same with its frames in any order
+    ("shuffled"), and who always says the mean ("mean"): by clip, the value and the frames that it is a mean of."""
+    found = load_reader(source, pick_device(device))
+    errors: dict[str, dict[str, list[float]]] = {"reading": {}, "shuffled": {}, "mean": {}}
+    for entry in corpus.part(split):
+        vertices, rest, audio = corpus.vertices(entry), corpus.template(entry.subject), level(corpus.audio(entry))
+        frames = min(len(vertices), round(audio.seconds * corpus.info.fps))
+        order = np.random.default_rng(zlib.crc32(entry.name.encode())).permutation(len(vertices))
+        for name, moved in (("reading", vertices), ("shuffled", vertices[order])):
+            told, target = _read(moved, corpus.info.fps, rest, 1.0, audio, frames, found)
+            errors[name][entry.name] = [_error(told, target), frames]
+        errors["mean"][entry.name] = [_error(np.zeros_like(target), target), frames]
+    return errors
+
+
+def _error(told: Floats, target: Floats) -> float:
+    """As the reader's own loss, (T, C) each: 1.5 for the mean of what is as various as the training clips."""
+    return float((1 - _cosine(told, target) + 0.5 * np.square(told - target).mean(1)).mean())
 
 
 def _cosine(told: Floats, target: Floats) -> Doubles:

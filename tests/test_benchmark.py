@@ -9,18 +9,8 @@ from typing import Any
 import pytest
 
 from talkcli import benchmark as room
-from talkcli.benchmark import (
-    BEGIN,
-    END,
-    HEADLINES,
-    ROWS,
-    BenchmarkOptions,
-    benchmark,
-    cell,
-    missing,
-    read_results,
-    table,
-)
+from talkcli.benchmark import ROWS, BenchmarkOptions, benchmark, missing
+from talkcli.benchmark.tables import BEGIN, END, HEADLINES, cell, read_results, reading_table, table
 from talkcli.errors import TalkError
 from talkcli.metrics import METRICS
 from talkcli.models import METHODS
@@ -97,6 +87,23 @@ def test_a_cell_is_the_mean_over_seeds_of_the_weighted_mean_over_clips() -> None
     assert found.limits.low <= found.value <= found.limits.high
     assert cell([make_result("x", 0)], "fdd") is None
     assert "± " not in table({"x": [make_result("x", 0)]})
+
+
+def test_lip_readers_have_a_table_of_their_own() -> None:
+    read = make_result("dualtalker", 0)
+    read["clips"] |= {name: {"a": [value, 1.0]} for name, value in (("reading", 1.1), ("shuffled", 1.7), ("mean", 1.5))}
+    found = {"selftalk": [make_result("selftalk", 0)], "dualtalker": [read]}
+    lines = reading_table(found).splitlines()
+    assert len(lines) == 3
+    assert lines[2].startswith("| `dualtalker` | 1 | 1.1 ")
+    assert "selftalk" not in lines[2]
+    assert reading_table({"selftalk": found["selftalk"]}) == ""
+
+
+def test_dual_and_single_rows_differ_in_the_dual_task_alone() -> None:
+    for name in ("", "-half", "-quarter"):
+        dual, single = ROWS[f"dualtalker{name}"], ROWS[f"dualtalker-single{name}"]
+        assert set(single.overrides) - set(dual.overrides) == {"dual.on=false"}
 
 
 def test_an_unknown_row_and_a_broken_result_are_told(tmp_path: Path) -> None:

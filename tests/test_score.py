@@ -17,9 +17,9 @@ from talkcli.export import ExportOptions, write
 from talkcli.head import load_head
 from talkcli.models.checkpoint import READER, load_reader, save_checkpoint
 from talkcli.models.lipreader import LipReader
-from talkcli.score import BLOCK, ScoreOptions, score, summary
+from talkcli.score import BLOCK, ScoreOptions, reading_errors, score, summary
 from tests.make import make_tone, save_sound
-from tests.make_models import PLATE, make_dual, make_info, make_template
+from tests.make_models import PLATE, make_corpus, make_dual, make_info, make_template
 
 Judge = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
@@ -197,6 +197,27 @@ def test_motion_of_our_own_needs_nothing_more(tmp_path: Path, sound: Path) -> No
     write(iter([clip]), tmp_path / "a.npz", ExportOptions(), 30)
     found = score(str(sound), tmp_path / "a.npz", ScoreOptions(reader=str(tmp_path), device="cpu"))
     assert found.agreement.shape == (30,)
+
+
+def test_readers_are_judged_on_recorded_motion_and_on_the_same_in_any_order(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = make_corpus(tmp_path / "plate", ("train", "test"), seconds=1.0, topology=PLATE)
+
+    def seeing(self: LipReader, moved: np.ndarray, samples: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
+        told = np.repeat(moved[:, 1:2, 1], 5, 1) * 100  # the wave is what is heard
+        clip = corpus.part("test")[0]
+        heard = (corpus.vertices(clip) - corpus.template(clip.subject))[: len(moved), 1:2, 1]
+        return told, np.repeat(heard, 5, 1) * 100
+
+    monkeypatch.setattr(LipReader, "judge", seeing)
+    errors = reading_errors(str(run), corpus, "test", "cpu")
+    ((value, frames),) = errors["reading"].values()
+    assert value < 0.05  # the first frame has nothing to read
+    assert frames >= 30
+    ((shuffled, _),) = errors["shuffled"].values()
+    ((mean, _),) = errors["mean"].values()
+    assert shuffled > mean > 1
 
 
 # -- what cannot be read --------------------------------------------------------------------------------------------
