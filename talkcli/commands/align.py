@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from talkcli.console import note, table
 from talkcli.errors import TalkError
+
+if TYPE_CHECKING:
+    from talkcli.align import Request
 
 Text = Annotated[str | None, typer.Option(help="What is spoken; its phones are aligned by force.")]
 TextFile = Annotated[Path | None, typer.Option(help="The same, from a file.")]
@@ -19,7 +22,11 @@ StrictKeys = Annotated[
 
 def align(
     audio: Annotated[
-        str, typer.Argument(help="Speech: any sound or film that ffmpeg reads; - is standard input.")
+        str,
+        typer.Argument(
+            help="Speech: any sound or film that ffmpeg reads; - is standard input. Or a folder of prepared data: each "
+            "clip's text is aligned, and its phones are kept with it."
+        ),
     ] = "",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A .TextGrid, .tsv, .csv, .ctm or .json; without it, a table.")
@@ -40,7 +47,9 @@ def align(
     tier: Annotated[str, typer.Option(help="Which of several tiers in --phones.")] = "",
     device: Annotated[str, typer.Option(help="Of the CTC model: auto, cpu, cuda or cuda:1.")] = "auto",
     strict_keys: StrictKeys = False,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Write over an existing file.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Write over an existing file, or phones that data has.")
+    ] = False,
 ) -> None:
     """Find the phones of speech with their times, from a transcript or without one, or convert a file of them."""
     from talkcli.align import Request
@@ -55,6 +64,9 @@ def align(
         device=device,
         strict=strict_keys,
     )
+    if audio and Path(audio).is_dir():
+        _align_data(Path(audio), request, out, force)
+        return
     found = align_file(audio, request, out, force)
     for told in found.told():
         note(f"note: {told}")
@@ -65,6 +77,18 @@ def align(
     rows = [(phone.name, f"{phone.start:.2f}", f"{phone.end:.2f}") for phone in found.phones]
     typer.echo(table(("phone", "start s", "end s"), rows))
     note(f"by {found.source}")
+
+
+def _align_data(folder: Path, request: Request, out: Path | None, force: bool) -> None:
+    if out is not None or request.text is not None or request.file is not None:
+        raise TalkError(
+            f"'{folder}' is a folder of prepared data, whose clips keep their own phones: give no other option"
+        )
+    from talkcli.align.data import align_data
+
+    by = align_data(folder, request, force=force)
+    counts = ", ".join(f"{count} by {source}" for source, count in by.items())
+    note(f"phones found for {counts}" if by else "all clips have phones: --force finds them anew")
 
 
 def spoken_text(text: str | None, file: Path | None) -> str | None:

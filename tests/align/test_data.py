@@ -10,6 +10,7 @@ import pytest
 from talkcli.align import Found, Request
 from talkcli.align import data as room
 from talkcli.align.data import align_data
+from talkcli.cli import main
 from talkcli.clip import Audio, Phone
 from talkcli.errors import TalkError
 from talkcli.prepared import Corpus, save_phones
@@ -58,3 +59,11 @@ def test_strict_makes_an_error_of_a_text_that_does_not_fit(bare: Path) -> None:
 def test_a_folder_that_is_no_data_is_told(tmp_path: Path) -> None:
     with pytest.raises(TalkError, match="not prepared data"):
         align_data(tmp_path, Request())
+
+
+def test_the_command_takes_a_folder(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["align", str(bare)]) == 0
+    assert "1 by asr, 1 by text" in capsys.readouterr().err
+    assert main(["align", str(bare)]) == 0
+    assert "all clips have phones" in capsys.readouterr().err
+    assert main(["align", str(bare), "--text", "hello"]) == 2
