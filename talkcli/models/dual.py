@@ -150,7 +150,9 @@ class Dual(nn.Module):
                 config.duality_weight, lambda: self.duality(heard, moved, read.latent, batch.motion, frames)
             )
             if config.duality == "cycle":
-                found["cycle"] = later(config.duality_weight, lambda: self.cycle(told.motion, batch.motion, frames))
+                found["cycle"] = later(
+                    config.duality_weight, lambda: self.cycle(told.motion, batch.motion, frames, read.told)
+                )
         if config.consistency_weight:
             consistent = relational if config.consistency == "relational" else contrast
             found["consistency"] = later(
@@ -180,11 +182,16 @@ class Dual(nn.Module):
             encoded = self.reader.encode(motion)
         return back + nearness(moved, encoded, frames)
 
-    def cycle(self, made: Tensor, recorded: Tensor, frames: Tensor) -> Tensor:
-        """Lips that are made must be read as the recorded ones are; the reader does not learn to forgive bad lips."""
+    def cycle(self, made: Tensor, recorded: Tensor, frames: Tensor, read: Tensor | None = None) -> Tensor:
+        """Lips that are made must be read as the recorded ones are; the reader does not learn to forgive bad lips.
+
+        read is what has been read of the recorded ones already, which serves where the reader has no dropout.
+        """
         with quiet(self.reader):
-            with torch.no_grad():
-                meant = self.reader(recorded, frames).told
+            meant = read
+            if meant is None or self.config.reader.dropout:
+                with torch.no_grad():
+                    meant = self.reader(recorded, frames).told
             with held(self.reader):
                 return nearness(self.reader(made, frames).told, meant, frames)
 

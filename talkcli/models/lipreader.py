@@ -6,12 +6,14 @@ Shape letters: B clips, T frames, V vertices, K basis coefficients, A recogniser
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import CorpusInfo, Floats, Topology
@@ -154,8 +156,11 @@ class LipReader(nn.Module):
             mask = near(now[None], frames[:1], longest, reader.reach, 1)[0]
         else:
             mask = near(now.expand(len(frames), -1), frames, longest, reader.reach, reader.heads)
-        for layer in self.layers:
-            hidden = layer(hidden, src_mask=mask)
+        # the fused kernel's backward pass takes twice as long on a processor, for clips as short as these
+        plain = hidden.device.type == "cpu" and hidden.requires_grad
+        with sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
+            for layer in self.layers:
+                hidden = layer(hidden, src_mask=mask)
         return Read(hidden, self.to_target(hidden))
 
     # -- what is to be read --
