@@ -17,6 +17,7 @@ from talkcli.cli import app, main
 from talkcli.clip import MotionClip
 from talkcli.commands.animate import DEFAULT_MODEL
 from talkcli.export import write
+from talkcli.score import summary
 from tests.make import MOUTH, make_checkpoint, make_tone, sample_speech, save_sound
 from tests.make_models import make_corpus
 
@@ -101,8 +102,8 @@ def test_preprocess_and_train_are_asked_as_the_readme_says(line: str, monkeypatc
     asked: list[Any] = []
     monkeypatch.setattr("talkcli.preprocess.preprocess", lambda *options: asked.extend(options))
     monkeypatch.setattr("talkcli.train.train", lambda options: asked.append(options) or "best")
-    assert main(shlex.split(line)[1:]) == 0
-    words = shlex.split(line)
+    words = shlex.split(line, comments=True)
+    assert main(words[1:]) == 0
     assert words[words.index("--out") + 1] in re.split(r"[\s'\"()]+", " ".join(map(str, asked)))
 
 
@@ -121,6 +122,18 @@ def test_benchmark_is_asked_as_the_readme_says(line: str, monkeypatch: pytest.Mo
     monkeypatch.setattr("talkcli.benchmark.benchmark", lambda options: asked.append(options) or options.table)
     assert main(shlex.split(line)[1:]) == 0
     assert str(asked[0].data) == "data/synthetic"
+
+
+@pytest.mark.parametrize("line", lines("talk score"))
+def test_score_is_asked_as_the_readme_says(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader takes an hour to train; tests/test_score.py has the parts."""
+    asked: list[Any] = []
+    said = np.random.default_rng(0).standard_normal((30, 5)).astype(np.float32)
+    found = summary(said, said, np.ones(30, bool), 30.0, "judge")
+    monkeypatch.setattr("talkcli.score.score", lambda *options: asked.extend(options) or found)
+    assert main(shlex.split(line, comments=True)[1:]) == 0
+    assert asked[:2] == ["speech.wav", Path("face.npz")]
+    assert (folder / "lips.png").is_file()
 
 
 @pytest.mark.parametrize("line", lines("make "))
