@@ -24,7 +24,7 @@ from talkcli.audio.vad import pauses, speech_gate
 from talkcli.clip import Audio, Floats, MotionClip, Phone
 from talkcli.console import note
 from talkcli.errors import TalkError
-from talkcli.export import ExportOptions, check_suffix, check_target, write
+from talkcli.export import ExportOptions, check_outputs, write
 from talkcli.head import load_head
 from talkcli.keys import KeyFile, check_keys, kept, poses
 from talkcli.models.base import RATE, Guide, Motion, pick_device
@@ -313,7 +313,7 @@ def contacts(motion: Motion, origin: float, trusted: Sequence[Phone], known: boo
 
 def animate_file(
     source: str,
-    output: Path,
+    outputs: Sequence[Path],
     *,
     model: str,
     options: AnimateOptions,
@@ -321,16 +321,15 @@ def animate_file(
     device: str = "auto",
     precision: Precision = "fp32",
 ) -> None:
-    """Speech from a file, or "-" for standard input, into a file; the suffix picks the format.
+    """Speech from a file, or "-" for standard input, into files; the suffix picks the format.
 
     Raises:
         TalkError: whatever is wrong with the sound, the model or an output; nothing is written then.
     """
-    check_suffix(output)
-    check_target(output, export_options.force)
+    check_outputs(outputs, export_options.force)
     audio = load_audio("-" if source == "-" else Path(source), RATE)
     if not len(audio.samples):
         raise TalkError(f"{'standard input' if source == '-' else source} has no samples: there is nothing to animate")
     with hearing(audio, options) as heard:  # while the model is loaded
         checkpoint = load_checkpoint(model, pick_device(device), precision)
-        write(animate(audio, checkpoint, options, heard), output, export_options, frame_count(audio, options.fps))
+        write(animate(audio, checkpoint, options, heard), outputs, export_options, frame_count(audio, options.fps))

@@ -16,6 +16,7 @@ from talkcli.clip import MotionClip
 from talkcli.datasets import DATASETS
 from talkcli.datasets.base import SPLITS, Source
 from talkcli.export import EXPORTERS, ExportOptions
+from talkcli.files.motion import READERS, open_motion
 from talkcli.head import load_head
 from talkcli.models import METHODS, method_class
 from talkcli.models.base import TalkModel
@@ -23,6 +24,7 @@ from talkcli.models.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.models.encoders import ENCODERS, TinyConfig, build_encoder
 from talkcli.models.pretrained import HubConfig
 from talkcli.prepared import RATE
+from tests.export.make_clips import target, written
 from tests.make import make_tone
 from tests.make_datasets import MINIATURES
 from tests.make_models import PLATE, make_batch, make_info, make_speech_tensors, small_settings
@@ -129,15 +131,17 @@ def test_an_exporter_writes_four_frames_in_two_chunks(suffix: str, tmp_path: Pat
         MotionClip(vertices[first : first + 2], head.template, head.topology, 30.0, make_tone(2 / 30), first / 30)
         for first in (0, 2)
     ]
-    path = tmp_path / f"clip{suffix}"
+    path = target(tmp_path, suffix)
     assert export.write(iter(chunks), path, ExportOptions(size=(64, 64), renderer="software"), 4) == 4
-    assert path.stat().st_size > 0
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
-    reader = getattr(import_module(f"talkcli.export.{suffix[1:]}"), "read", None)
-    if reader is not None:
-        again = reader(path)
-        assert (again.frames, again.fps) == (4, 30.0)
-        assert np.abs(again.vertices - vertices).max() <= 1e-6
+    files = list(written(path).iterdir()) if EXPORTERS[suffix].sequence else [path]
+    assert len(files) == (4 if EXPORTERS[suffix].sequence else 1)
+    assert all(file.stat().st_size for file in files)
+    beside = [path.with_suffix(extra).name for extra in EXPORTERS[suffix].beside]
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted([written(path).name, *beside])
+    if suffix in (*READERS, ".obj"):
+        again = open_motion(written(path), head.topology.vertices, 30.0)
+        assert again.vertices.shape == vertices.shape
+        assert np.abs(again.vertices - vertices).max() <= 1e-5
 
 
 # -- data sets ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -15,13 +16,15 @@ DEFAULT_MODEL = "selftalk-tiny"
 
 def animate(
     audio: Annotated[str, typer.Argument(help="Speech: any sound or film that ffmpeg reads; - is standard input.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write; the suffix picks the format.")],
+    out: Annotated[
+        list[Path], typer.Option("--out", "-o", help="File to write; the suffix picks the format. May be repeated.")
+    ],
     model: Annotated[
         str, typer.Option(help="A shipped model's name (`talk models`), a run's folder, or a checkpoint.")
     ] = DEFAULT_MODEL,
     subject: Annotated[str, typer.Option(help="Whose head speaks, e.g. ada.")] = "",
     style: Annotated[str, typer.Option(help="Which training subject's way of speaking, e.g. ben.")] = "",
-    fps: Annotated[float, typer.Option(min=1.0, max=240.0, help="Frames a second.")] = 30.0,
+    fps: Annotated[str, typer.Option(help="Frames a second: 30, 23.976 or 24000/1001.")] = "30",
     size: Annotated[str, typer.Option(help="Picture size in pixels: 512 or 1280x720.")] = "512",
     view: Annotated[str, typer.Option(help="front, three-quarter, profile or close.")] = "front",
     background: Annotated[
@@ -65,11 +68,12 @@ def animate(
     from talkcli.animate import AnimateOptions, animate_file
     from talkcli.export import ExportOptions
     from talkcli.keys import read_keys
+    from talkcli.rates import parse_fps
 
     options = AnimateOptions(
         subject=subject,
         style=style,
-        fps=fps,
+        fps=parse_fps(fps),
         contact=contact,
         **who_tells(phones, spoken_text(text, text_file)),
         strict=strict_keys,
@@ -81,12 +85,14 @@ def animate(
     if compare:
         from talkcli.compare import compare_files
 
-        compare_files(
-            audio, out, compare, model=model, options=options, export_options=look, device=device, precision=precision
-        )
+        if len(out) > 1:
+            raise TalkError("--compare makes one video: give one --out")
+        make = partial(compare_files, audio, out[0], compare)
     else:
-        animate_file(audio, out, model=model, options=options, export_options=look, device=device, precision=precision)
-    typer.echo(out)
+        make = partial(animate_file, audio, out)
+    make(model=model, options=options, export_options=look, device=device, precision=precision)
+    for path in out:
+        typer.echo(path)
 
 
 def who_tells(phones: str, text: str | None) -> dict[str, Any]:

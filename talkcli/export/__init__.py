@@ -1,47 +1,100 @@
-"""Exporters: motion, chunk after chunk, into files; the suffix chooses the format."""
+"""Exporters: motion, chunk after chunk, into one or more files at once; the suffix chooses the format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
 from talkcli.clip import MotionClip
 from talkcli.console import progress
 from talkcli.errors import TalkError
-from talkcli.export import html, mp4, npz
-from talkcli.export.base import Exporter, ExportOptions, Job, beside, check_target, checked
+from talkcli.export import html, npz, video, wav
+from talkcli.export.base import NUMBER, ExportOptions, Format, Job, check_sequence, check_target, checked, part
+from talkcli.export.share import share
 
-__all__ = ["EXPORTERS", "ExportOptions", "Job", "check_suffix", "check_target", "write"]
+__all__ = ["EXPORTERS", "ExportOptions", "Job", "check_outputs", "check_target", "find_format", "write"]
 
-EXPORTERS: dict[str, Exporter] = {".mp4": mp4.write, ".html": html.write, ".npz": npz.write}
+EXPORTERS: dict[str, Format] = {
+    ".mp4": Format(video.write_mp4),
+    ".webm": Format(video.write_webm),
+    ".gif": Format(video.write_gif),
+    ".png": Format(video.write_png, sequence=True),
+    ".html": Format(html.write),
+    ".npz": Format(npz.write),
+}
+BESIDE: dict[str, Format] = {
+    ".wav": Format(wav.write)
+}  # what formats that hold no sound, or no mesh, put beside themselves
 
 
-def check_suffix(path: Path) -> Exporter:
-    """The exporter for this file name; TalkError where there is none."""
-    exporter = EXPORTERS.get(path.suffix.lower())
-    if exporter is None:
-        raise TalkError(f"Nothing here writes {path.suffix or 'files without a suffix'}; use {', '.join(EXPORTERS)}.")
-    return exporter
+def find_format(path: Path) -> Format:
+    """The format of this file name, by the longest suffix that fits; TalkError where there is none."""
+    name = path.name.lower()
+    fitting = [suffix for suffix in EXPORTERS if name.endswith(suffix) and len(name) > len(suffix)]
+    if not fitting:
+        raise TalkError(_unknown(path))
+    suffix = max(fitting, key=len)
+    found = EXPORTERS[suffix]
+    if found.sequence and len(NUMBER.findall(path.name)) != 1:
+        raise TalkError(f"{suffix} holds one frame: name a folder of them, as {path.stem or 'face'}/%05d{suffix}.")
+    return found
+
+
+def _unknown(path: Path) -> str:
+    suffix = path.suffix.lower()
+    kin = [f"{path.stem}{known}" for known in EXPORTERS if suffix and known.endswith(suffix)]
+    if kin:
+        return f"{path.name} could be several things: name it {', or '.join(kin)}."
+    return f"Nothing here writes {path.suffix or 'files without a suffix'}; use {', '.join(EXPORTERS)}."
+
+
+def check_outputs(outputs: Sequence[Path], force: bool = False) -> None:
+    """Raises TalkError unless all of these, and what comes beside them, can be written."""
+    seen: set[Path] = set()
+    for path in outputs:
+        found = find_format(path)
+        place = (path.parent if found.sequence else path).resolve()
+        if place in seen:
+            raise TalkError(f"{path} would be written twice: name each output once.")
+        seen.add(place)
+        (check_sequence if found.sequence else check_target)(path, force)
+    for path in _beside(outputs):
+        check_target(path, force)
+
+
+def _beside(outputs: Sequence[Path]) -> dict[Path, Format]:
+    """What comes beside the outputs, each once."""
+    return {path.with_suffix(extra): BESIDE[extra] for path in outputs for extra in find_format(path).beside}
 
 
 def write(
-    chunks: Iterable[MotionClip], path: Path, options: ExportOptions | None = None, total: int | None = None
+    chunks: Iterable[MotionClip],
+    outputs: Path | Sequence[Path],
+    options: ExportOptions | None = None,
+    total: int | None = None,
 ) -> int:
-    """Writes the chunks of one clip, one after another, and gives back the number of frames.
+    """Writes the chunks of one clip, one after another, into all outputs at once, and gives back the number of frames.
 
-    The file appears under its name when it is whole; on any error, or Ctrl-C, nothing is left. total is the number of
+    Files appear under their names when they are whole; on any error, or Ctrl-C, nothing is left. total is the number of
     frames where it is known: for the progress bar, and to spare npz a second look at its file.
 
     Raises:
-        TalkError: an unknown suffix, a target that cannot be written, no frames, or what the format says.
+        TalkError: an unknown suffix, a target that cannot be written, no frames, or what a format says.
     """
     options = options or ExportOptions()
-    exporter = check_suffix(path)
-    check_target(path, options.force)
-    with beside(path) as part, progress(f"Writing {path.name}", total) as step:
-        valid = checked(chunks)
-        first = next(valid, None)
-        if first is None:
-            raise TalkError(f"There is no motion to write to {path}: the clip has no frames.")
-        return exporter(chain([first], valid), Job(part, options, total, step))
+    outputs = [outputs] if isinstance(outputs, Path) else outputs
+    check_outputs(outputs, options.force)
+    valid = checked(chunks)
+    first = next(valid, None)
+    if first is None:
+        raise TalkError(f"There is no motion to write to {outputs[0]}: the clip has no frames.")
+    formats = {path: find_format(path) for path in outputs}
+    formats |= {path: form for path, form in _beside(outputs).items() if first.audio or path.suffix != ".wav"}
+    names = ", ".join(path.name for path in outputs)
+    with ExitStack() as stack:
+        parts = {path: stack.enter_context(part(path, form)) for path, form in formats.items()}
+        step = stack.enter_context(progress(f"Writing {names}", total and total * len(parts)))
+        jobs = {path: Job(place, path, options, total, step) for path, place in parts.items()}
+        return share(chain([first], valid), [form.to(jobs[path]) for path, form in formats.items()])[0]

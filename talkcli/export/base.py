@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from talkcli.clip import MotionClip
 from talkcli.console import Step
 from talkcli.errors import TalkError
+
+NUMBER = re.compile(r"%(?:0\d)?d")  # in the name of a file a frame, as ffmpeg and Blender take it: %05d, %d
+Targets = Literal["auto", "shapes", "vertices"]
 
 
 @dataclass(frozen=True)
 class ExportOptions:
     """How to write a clip; formats take what concerns them.
 
-    size is width and height in pixels, both even; crf and preset are x264's; total is the number of frames where it is
-    known beforehand; force replaces an existing file.
+    size is width and height in pixels, both even; crf and preset are x264's; force replaces an existing file. targets
+    is what moves a .glb or .usda: the head's named blendshapes, or the vertices themselves, which any mesh has; flat
+    makes .npy (T, V * 3); csv_fps is the rate of Live Link Face's rows; sound is the name of the speech, for files that
+    tell it.
     """
 
     size: tuple[int, int] = (512, 512)
@@ -28,32 +36,94 @@ class ExportOptions:
     crf: int = 18
     preset: str = "veryfast"
     force: bool = False
+    targets: Targets = "auto"
+    flat: bool = False
+    csv_fps: float = 60.0
+    sound: str = ""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One file to write: path is a free name beside the target, total the number of frames where it is known."""
+    """One file to write: path is a free name beside the target, total the number of frames where it is known.
+
+    For a file a frame, target is the pattern, and path a folder that is there.
+    """
 
     path: Path
+    target: Path
     options: ExportOptions
     total: int | None
     step: Step
+
+    @property
+    def pattern(self) -> str:
+        """The names of the files of a sequence, for ffmpeg or for Python's % operator."""
+        before, after = NUMBER.split(self.target.name)
+        digits = NUMBER.findall(self.target.name)[0]
+        return f"{before.replace('%', '%%')}{digits}{after.replace('%', '%%')}"
 
 
 Exporter = Callable[[Iterator[MotionClip], Job], int]  # gives back the number of frames written
 
 
+@dataclass(frozen=True)
+class Format:
+    """How a suffix is written.
+
+    beside names suffixes of BESIDE that come along, sound where there is some; sequence: a file a frame, in a folder.
+    """
+
+    write: Exporter
+    beside: tuple[str, ...] = ()
+    sequence: bool = False
+
+    def to(self, job: Job) -> Callable[[Iterator[MotionClip]], int]:
+        """Writes the chunks that it is given."""
+        return lambda chunks: self.write(chunks, job)
+
+
+@contextmanager
+def part(target: Path, form: Format) -> Iterator[Path]:
+    """Where to write a target until it is whole: a free name beside it, for a sequence a new folder."""
+    with beside(target.parent if form.sequence else target) as path:
+        if form.sequence:
+            path.mkdir()
+        yield path
+
+
 def check_target(path: Path, force: bool = False) -> None:
     """Raises TalkError unless a file can be written here; an existing one only with force."""
-    folder = path.parent
     if path.is_dir():
         raise TalkError(f"{path} is a directory; name a file to write.")
+    check_folder(path)
+    if path.exists() and not force:
+        raise TalkError(f"{path} exists already; use --force to replace it.")
+
+
+def check_sequence(pattern: Path, force: bool = False) -> None:
+    """Raises TalkError unless a new folder of frames can be written; with force, one that holds nothing else."""
+    folder = pattern.parent
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise TalkError(f"{folder} is no folder, and the frames of {pattern.name} need one; name another.")
+    check_folder(folder)
+    if not folder.exists():
+        return
+    name = NUMBER.split(pattern.name, maxsplit=1)
+    mine = re.compile(rf"{re.escape(name[0])}\d+{re.escape(name[-1])}")
+    other = next((child.name for child in folder.iterdir() if not mine.fullmatch(child.name)), None)
+    if other is not None:
+        raise TalkError(f"{folder} holds {other}, which is no frame of {pattern.name}; name a new folder.")
+    if not force:
+        raise TalkError(f"{folder} exists already; use --force to replace it.")
+
+
+def check_folder(path: Path) -> None:
+    """Raises TalkError unless something of this name can be made in its folder."""
+    folder = path.parent
     if not folder.is_dir():
         raise TalkError(f"The directory {folder} of the output {path.name} does not exist; make it first.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise TalkError(f"The directory {folder} cannot be written to; choose another place for {path.name}.")
-    if path.exists() and not force:
-        raise TalkError(f"{path} exists already; use --force to replace it.")
 
 
 @contextmanager
@@ -67,12 +137,17 @@ def beside(target: Path) -> Iterator[Path]:
     path = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         yield path
+        if target.is_dir():  # no folder with files in it can be renamed over
+            target.rename(f"{path}.old")
         path.replace(target)
     except OSError as error:
         raise TalkError(f"{target} could not be written: {error.strerror or error}.") from error
     finally:
         for leftover in target.parent.glob(f"{_literal(path.name)}*"):
-            leftover.unlink(missing_ok=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
 
 def _literal(name: str) -> str:

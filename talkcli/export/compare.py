@@ -22,7 +22,8 @@ from talkcli.console import progress
 from talkcli.errors import TalkError
 from talkcli.export.base import ExportOptions, beside, check_target
 from talkcli.export.ffmpeg import Ffmpeg
-from talkcli.export.mp4 import Sound, join_arguments, video_arguments
+from talkcli.export.video import join_arguments, video_arguments
+from talkcli.export.wav import Sound
 from talkcli.render import open_renderer
 from talkcli.render.pixels import yuv420p
 

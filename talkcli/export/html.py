@@ -22,8 +22,8 @@ from talkcli.errors import TalkError
 from talkcli.export.base import ExportOptions, Job
 from talkcli.export.components import Collector, Components
 from talkcli.export.ffmpeg import Ffmpeg
-from talkcli.export.mp4 import Sound
 from talkcli.export.viewing import described
+from talkcli.export.wav import Sound
 from talkcli.render import check_triangles
 
 LONGEST = 3600.0  # seconds: above, a page takes longer to open than anyone waits

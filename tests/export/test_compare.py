@@ -15,7 +15,7 @@ from talkcli.errors import TalkError
 from talkcli.export import ExportOptions
 from talkcli.export.compare import COLORS, Panel, color_table, distance_mm, error_colors, title_bar, write
 from talkcli.render import open_renderer
-from tests.export.test_mp4 import decode, described, sound
+from tests.export.test_video import decode, described, sound
 from tests.render.make_heads import ball_head
 
 LOOK = ExportOptions(size=(64, 64), background="#203040")

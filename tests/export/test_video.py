@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from talkcli.clip import Audio, Floats, MotionClip
 from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, write
 from talkcli.export.ffmpeg import find_ffmpeg
+from talkcli.render import open_renderer
 from talkcli.render.platforms import platforms
 from tests.export.make_clips import RATE, make_chunks
+from tests.make import make_tone
 
 LOOK = ExportOptions(size=(96, 64), renderer="software")
 
@@ -51,6 +56,72 @@ def test_frames_tags_and_sound_are_as_long_as_the_motion(tmp_path: Path) -> None
     data = path.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")  # faststart
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_webm_has_vp9_and_opus_as_long_as_the_motion(tmp_path: Path) -> None:
+    path = tmp_path / "face.webm"
+    assert write(make_chunks([7, 13], fps=25), path, LOOK) == 20
+    assert len(frames(path)) == 20
+    assert abs(len(sound(path)) - 20 / 25 * 48000) <= 48000 / 25
+    assert re.search(r"Video: vp9.*yuv420p\(tv, bt709", described(path))
+    assert re.search(r"Audio: opus.*mono", described(path))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("fps", "shown"), [(25.0, 20), (30.0, 20), (60.0, 10)])
+def test_a_gif_loops_for_ever_and_lasts_as_long_as_the_motion(tmp_path: Path, fps: float, shown: int) -> None:
+    path = tmp_path / "face.gif"
+    assert write(make_chunks([7, 13], fps=fps), path, LOOK) == 20
+    with Image.open(path) as gif:
+        assert (gif.n_frames, gif.size, gif.info["loop"]) == (shown, (96, 64), 0)
+        delays = [(gif.seek(number), gif.info["duration"])[1] for number in range(shown)]
+    assert min(delays) >= 20  # ms: browsers take less for a mistake
+    assert sum(delays) == pytest.approx(1000 * 20 / fps, abs=11)
+    assert "Audio" not in described(path)
+
+
+def test_pictures_are_the_renderers_own_one_a_frame(tmp_path: Path) -> None:
+    folder = tmp_path / "100% face"
+    assert write(make_chunks([2, 3]), folder / "50% %03d.png", LOOK) == 5
+    assert sorted(path.name for path in folder.iterdir()) == [f"50% {number:03d}.png" for number in range(5)]
+    clip = next(make_chunks([5]))
+    with open_renderer(clip.topology, clip.template, size=LOOK.size, renderer="software") as renderer:
+        for number in (0, 4):
+            with Image.open(folder / f"50% {number:03d}.png") as picture:
+                assert np.array_equal(np.asarray(picture), renderer.image(clip.vertices[number]))
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+RATES = [  # frames and samples a second
+    (24000 / 1001, 44100),
+    (24.0, 22050),
+    (25.0, 16000),
+    (30000 / 1001, 48000),
+    (30.0, 8000),
+    (50.0, 11025),
+    (60.0, 8000),
+    (60.0, 48000),
+]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "webm"])
+@pytest.mark.parametrize(("fps", "rate"), RATES)
+def test_picture_and_sound_end_within_a_frame_of_each_other(tmp_path: Path, suffix: str, fps: float, rate: int) -> None:
+    chunks = [replace(chunk, audio=make_tone(chunk.seconds, rate)) for chunk in make_chunks([16, 15], fps=fps)]
+    path = tmp_path / f"face.{suffix}"
+    write(chunks, path, replace(LOOK, size=(16, 16)))
+    picture, tone = ends(path)
+    assert picture == pytest.approx(31 / fps, abs=0.001)  # webm counts whole milliseconds
+    assert abs(tone - picture) < 0.5 / fps
+
+
+def ends(path: Path) -> list[float]:
+    """Where each stream of a file ends, in seconds, as ffmpeg's list of decoded packets says."""
+    told = decode(path, "-f", "framecrc").decode()
+    bases = [Fraction(base) for base in re.findall(r"^#tb \d+: (\S+)", told, re.MULTILINE)]
+    packets = re.findall(r"^(\d+), *-?\d+, *(-?\d+), *(\d+)", told, re.MULTILINE)
+    last = [max(int(pts) + int(length) for at, pts, length in packets if int(at) == i) for i in range(len(bases))]
+    return [float(base * end) for base, end in zip(bases, last, strict=True)]
 
 
 @pytest.mark.skipif(not platforms(), reason="no OpenGL (libEGL or libOSMesa) on this machine")
