@@ -132,7 +132,9 @@ def test_an_exporter_writes_four_frames_in_two_chunks(suffix: str, tmp_path: Pat
         for first in (0, 2)
     ]
     path = target(tmp_path, suffix)
-    assert export.write(iter(chunks), path, ExportOptions(size=(64, 64), renderer="software"), 4) == 4
+    assert (
+        export.write(iter(chunks), path, ExportOptions(size=(64, 64), renderer="software", targets="vertices"), 4) == 4
+    )
     files = list(written(path).iterdir()) if EXPORTERS[suffix].sequence else [path]
     assert len(files) == (4 if EXPORTERS[suffix].sequence else 1)
     assert all(file.stat().st_size for file in files)

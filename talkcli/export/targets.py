@@ -1,0 +1,145 @@
+"""What moves a mesh in files of shapes: named blendshapes of the packaged head, or a basis fitted to any motion.
+
+Shape letters: T frames, V vertices, K targets, N frames that the basis is fitted to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from talkcli.blendshapes import BLOCK, SHAPES, STRANGE_MM, Distances, ShapeFit, has_shapes, shapes
+from talkcli.clip import Floats, MotionClip
+from talkcli.console import note
+from talkcli.errors import TalkError
+from talkcli.export.base import Job
+
+MOST = 64  # targets: what viewers take
+STEP = 8  # targets by which the basis grows
+FINE_MM = 0.1  # p99 at which it is good enough
+NOISE = 1e-10  # of the largest variance: what float32 rounds away
+FITTED = 400  # frames that it is fitted to, spread over the clip
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Displacements (K, V, 3) in metres from the template (V, 3), by name, and their weights (T, K)."""
+
+    names: tuple[str, ...]
+    deltas: Floats
+    weights: Floats
+
+    @property
+    def frames(self) -> int:
+        return len(self.weights)
+
+
+def check_mesh(clip: MotionClip, job: Job) -> None:
+    """Raises TalkError where nobody knows the triangles."""
+    if not len(clip.topology.faces):
+        raise TalkError(
+            f"{job.target.name} needs triangles, and the topology '{clip.topology.name}' has none: give a mesh with "
+            "--topology (talk convert) or --faces (talk preprocess), or write .npz"
+        )
+
+
+def named(job: Job, clip: MotionClip) -> bool:
+    """Whether the head's named blendshapes are to move it; TalkError where they are asked for and it has none."""
+    known = has_shapes(clip.topology)
+    if job.options.targets == "shapes" and not known:
+        raise TalkError(f"{job.target.name}: {no_shapes(clip)}; --targets vertices fits targets to any mesh")
+    return known and job.options.targets != "vertices"
+
+
+def no_shapes(clip: MotionClip) -> str:
+    return f"the topology '{clip.topology.name}' ({clip.topology.vertices} vertices) has no named blendshapes"
+
+
+def gather_shapes(chunks: Iterator[MotionClip], job: Job) -> Targets:
+    """The named blendshapes with their weights; tells how far they stay from the vertices."""
+    fit, weights = ShapeFit(), []
+    for chunk in chunks:
+        weights.append(fit.weights(chunk))
+        job.step(chunk.frames)
+    tell_fit(job, fit)
+    return Targets(SHAPES, shapes(), np.concatenate(weights))
+
+
+def tell_fit(job: Job, fit: ShapeFit) -> None:
+    """Says how far the blendshapes stay from the vertices, and what to do where that is far."""
+    far = fit.distances.p99 > STRANGE_MM
+    hint = "; does the head turn or belong to somebody else? --targets vertices keeps any motion" if far else ""
+    note(f"{job.target.name}: blendshapes instead of vertices, {fit.distances}{hint}.")
+
+
+def gather_vertices(chunks: Iterator[MotionClip], job: Job) -> Targets:
+    """Targets fitted to the motion itself, as few as are good enough; tells how far they stay from the vertices.
+
+    The frames wait in a file beside the output, so that a long clip needs no memory.
+    """
+    first = next(chunks)
+    path = Path(f"{job.path}.frames")
+    with path.open("w+b") as file:
+        frames = _store(file, first, chunks, job)
+        stored: Floats = np.memmap(file, np.float32, "r", shape=(frames, *first.template.shape))
+        targets, distances = fit_targets(stored, first.template)
+    note(f"{job.target.name}: {len(targets.names)} targets instead of vertices, {distances}.")
+    return targets
+
+
+def _store(file: IO[bytes], first: MotionClip, chunks: Iterator[MotionClip], job: Job) -> int:
+    frames = 0
+    chunk: MotionClip | None = first
+    while chunk is not None:
+        file.write(np.ascontiguousarray(chunk.vertices, np.float32).data)
+        frames += chunk.frames
+        job.step(chunk.frames)
+        chunk = next(chunks, None)
+    file.flush()
+    return frames
+
+
+def fit_targets(frames: Floats, template: Floats) -> tuple[Targets, Distances]:
+    """Principal components about the template of frames (T, V, 3), scaled so that weights lie within [-1, 1]."""
+    basis = _basis(frames, template)  # (K, V * 3), orthonormal
+    weights = np.concatenate([_flat(block, template) @ basis.T for block in _blocks(frames)])  # (T, K)
+    size = np.maximum(np.abs(weights).max(axis=0), 1e-12)
+    deltas = (basis * size[:, None]).astype(np.float32).reshape(-1, *template.shape)
+    weights = (weights / size).astype(np.float32)
+    distances = Distances()
+    for block, own in zip(_blocks(frames), _blocks(weights), strict=True):
+        distances.add(block, template + np.tensordot(own, deltas, 1))
+    return Targets(tuple(f"pca{number:02d}" for number in range(len(deltas))), deltas, weights), distances
+
+
+def _basis(frames: Floats, template: Floats) -> Floats:
+    """(K, V * 3) the fewest components, in steps, that are good enough for the frames they are fitted to."""
+    chosen = np.unique(np.linspace(0, len(frames) - 1, FITTED).astype(int))
+    rows = _flat(frames[chosen], template).astype(np.float64)  # (N, V * 3)
+    values, vectors = np.linalg.eigh(rows @ rows.T)
+    order = np.argsort(values)[::-1][:MOST]
+    order = order[values[order] > NOISE * max(values[order[0]], 1e-30)]
+    if not len(order):  # nothing moves: one target that does nothing, since there must be one
+        return np.zeros((1, rows.shape[1]), np.float32)
+    basis: Floats = (rows.T @ (vectors[:, order] / np.sqrt(values[order]))).T.astype(np.float32)
+    left: Floats = rows.astype(np.float32)
+    for count in range(STEP, len(basis), STEP):
+        left -= left @ basis[count - STEP : count].T @ basis[count - STEP : count]
+        distances = Distances()
+        distances.add(left.reshape(len(rows), -1, 3), np.zeros(3, np.float32))
+        if distances.p99 < FINE_MM:
+            return basis[:count]
+    return basis
+
+
+def _flat(frames: Floats, template: Floats) -> Floats:
+    return (frames - template).reshape(len(frames), -1)
+
+
+def _blocks(rows: Floats) -> Iterator[Floats]:
+    for first in range(0, len(rows), BLOCK):
+        yield rows[first : first + BLOCK]
