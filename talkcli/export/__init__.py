@@ -10,7 +10,7 @@ from pathlib import Path
 from talkcli.clip import MotionClip
 from talkcli.console import progress
 from talkcli.errors import TalkError
-from talkcli.export import gltf, html, npz, video, wav
+from talkcli.export import arkit, gltf, html, npz, video, wav
 from talkcli.export.base import NUMBER, ExportOptions, Format, Job, check_sequence, check_target, checked, part
 from talkcli.export.share import share
 
@@ -24,6 +24,8 @@ EXPORTERS: dict[str, Format] = {
     ".html": Format(html.write),
     ".npz": Format(npz.write),
     ".glb": Format(gltf.write, beside=(".wav",)),
+    ".arkit.csv": Format(arkit.write_csv),
+    ".arkit.json": Format(arkit.write_json),
 }
 BESIDE: dict[str, Format] = {
     ".wav": Format(wav.write)

@@ -69,11 +69,11 @@ def gather_shapes(chunks: Iterator[MotionClip], job: Job) -> Targets:
     return Targets(SHAPES, shapes(), np.concatenate(weights))
 
 
-def tell_fit(job: Job, fit: ShapeFit) -> None:
-    """Says how far the blendshapes stay from the vertices, and what to do where that is far."""
+def tell_fit(job: Job, fit: ShapeFit, more: str = "") -> None:
+    """Says how far the blendshapes stay from the vertices, and what to think of where that is far."""
     far = fit.distances.p99 > STRANGE_MM
-    hint = "; does the head turn or belong to somebody else? --targets vertices keeps any motion" if far else ""
-    note(f"{job.target.name}: blendshapes instead of vertices, {fit.distances}{hint}.")
+    hint = "; does the head turn, or is the template another's? .glb with --targets vertices keeps it" if far else ""
+    note(f"{job.target.name}: blendshapes instead of vertices, {fit.distances}{hint}{more}.")
 
 
 def gather_vertices(chunks: Iterator[MotionClip], job: Job) -> Targets:
