@@ -10,7 +10,7 @@ from pathlib import Path
 from talkcli.clip import MotionClip
 from talkcli.console import progress
 from talkcli.errors import TalkError
-from talkcli.export import arkit, gltf, html, npz, video, wav
+from talkcli.export import arkit, gltf, html, npz, points, video, wav
 from talkcli.export.base import NUMBER, ExportOptions, Format, Job, check_sequence, check_target, checked, part
 from talkcli.export.share import share
 
@@ -23,13 +23,15 @@ EXPORTERS: dict[str, Format] = {
     ".png": Format(video.write_png, sequence=True),
     ".html": Format(html.write),
     ".npz": Format(npz.write),
+    ".npy": Format(points.write_npy),
+    ".obj": Format(points.write_obj, sequence=True),
+    ".pc2": Format(points.write_pc2, beside=(".obj", ".wav")),
     ".glb": Format(gltf.write, beside=(".wav",)),
     ".arkit.csv": Format(arkit.write_csv),
     ".arkit.json": Format(arkit.write_json),
 }
-BESIDE: dict[str, Format] = {
-    ".wav": Format(wav.write)
-}  # what formats that hold no sound, or no mesh, put beside themselves
+# what formats that hold no sound, or no mesh, put beside themselves
+BESIDE: dict[str, Format] = {".obj": Format(points.write_rest), ".wav": Format(wav.write)}
 
 
 def find_format(path: Path) -> Format:

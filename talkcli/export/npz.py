@@ -32,13 +32,13 @@ def write(chunks: Iterator[MotionClip], job: Job) -> int:
         entry = zipfile.ZipInfo("vertices.npy")
         promised = job.total or 0
         with archive.open(entry, "w", force_zip64=True) as member:
-            member.write(_header((promised, count, 3)))
+            member.write(header((promised, count, 3)))
             for chunk in _all(first, chunks):
                 member.write(np.ascontiguousarray(chunk.vertices, "<f4").data)
                 frames += chunk.frames
                 job.step(chunk.frames)
         if frames != promised:
-            _correct_header(file, entry, _header((frames, count, 3)))
+            _correct_header(file, entry, header((frames, count, 3)))
         for name, array in _small_arrays(first).items():
             with archive.open(f"{name}.npy", "w") as member:
                 npy.write_array(member, array, allow_pickle=False)
@@ -64,7 +64,7 @@ def _small_arrays(clip: MotionClip) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _header(shape: tuple[int, ...]) -> bytes:
+def header(shape: tuple[int, ...]) -> bytes:
     """An npy header of HEADER bytes for a float32 array of this shape."""
     text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
     return npy.magic(1, 0) + (HEADER - 10).to_bytes(2, "little") + text.ljust(HEADER - 11).encode("ascii") + b"\n"
