@@ -12,7 +12,7 @@ import torch
 
 from talkcli import config as configs
 from talkcli import export
-from talkcli.clip import MotionClip
+from talkcli.clip import MotionClip, Phone
 from talkcli.datasets import DATASETS
 from talkcli.datasets.base import SPLITS, Source
 from talkcli.export import EXPORTERS, ExportOptions
@@ -127,9 +127,10 @@ def test_an_exporter_writes_four_frames_in_two_chunks(suffix: str, tmp_path: Pat
     head = load_head()
     vertices = np.repeat(head.template[None], 4, 0)
     vertices[2:, head.topology.regions["lips"], 1] -= 0.002
+    said = (Phone("AA", 0.0, 2 / 30),)
     chunks = [
-        MotionClip(vertices[first : first + 2], head.template, head.topology, 30.0, make_tone(2 / 30), first / 30)
-        for first in (0, 2)
+        MotionClip(part, head.template, head.topology, 30.0, make_tone(2 / 30), phones=said)
+        for part in (vertices[:2], vertices[2:])
     ]
     path = target(tmp_path, suffix)
     assert (

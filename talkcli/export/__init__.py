@@ -10,7 +10,7 @@ from pathlib import Path
 from talkcli.clip import MotionClip
 from talkcli.console import progress
 from talkcli.errors import TalkError
-from talkcli.export import arkit, gltf, html, npz, points, video, wav
+from talkcli.export import arkit, cues, gltf, html, npz, points, video, visemes, wav
 from talkcli.export.base import NUMBER, ExportOptions, Format, Job, check_sequence, check_target, checked, part
 from talkcli.export.share import share
 
@@ -29,6 +29,10 @@ EXPORTERS: dict[str, Format] = {
     ".glb": Format(gltf.write, beside=(".wav",)),
     ".arkit.csv": Format(arkit.write_csv),
     ".arkit.json": Format(arkit.write_json),
+    ".cues.tsv": Format(cues.write_tsv),
+    ".cues.json": Format(cues.write_json),
+    ".cues.xml": Format(cues.write_xml),
+    ".visemes.json": Format(visemes.write),
 }
 # what formats that hold no sound, or no mesh, put beside themselves
 BESIDE: dict[str, Format] = {".obj": Format(points.write_rest), ".wav": Format(wav.write)}
