@@ -10,7 +10,7 @@ from pathlib import Path
 from talkcli.clip import MotionClip
 from talkcli.console import progress
 from talkcli.errors import TalkError
-from talkcli.export import arkit, cues, gltf, html, npz, points, video, visemes, wav
+from talkcli.export import arkit, cues, gltf, html, npz, points, usd, video, visemes, wav
 from talkcli.export.base import NUMBER, ExportOptions, Format, Job, check_sequence, check_target, checked, part
 from talkcli.export.share import share
 
@@ -27,6 +27,8 @@ EXPORTERS: dict[str, Format] = {
     ".obj": Format(points.write_obj, sequence=True),
     ".pc2": Format(points.write_pc2, beside=(".obj", ".wav")),
     ".glb": Format(gltf.write, beside=(".wav",)),
+    ".usda": Format(usd.write_usda, beside=(".wav",)),
+    ".usdc": Format(usd.write_usdc, beside=(".wav",), check=usd.check_usdc),
     ".arkit.csv": Format(arkit.write_csv),
     ".arkit.json": Format(arkit.write_json),
     ".cues.tsv": Format(cues.write_tsv),
@@ -69,6 +71,8 @@ def check_outputs(outputs: Sequence[Path], force: bool = False) -> None:
             raise TalkError(f"{path} would be written twice: name each output once.")
         seen.add(place)
         (check_sequence if found.sequence else check_target)(path, force)
+        if found.check:
+            found.check(path)
     for path in _beside(outputs):
         check_target(path, force)
 

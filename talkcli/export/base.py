@@ -70,12 +70,14 @@ Exporter = Callable[[Iterator[MotionClip], Job], int]  # gives back the number o
 class Format:
     """How a suffix is written.
 
-    beside names suffixes of BESIDE that come along, sound where there is some; sequence: a file a frame, in a folder.
+    beside names suffixes of BESIDE that come along, sound where there is some; sequence: a file a frame, in a folder;
+    check raises TalkError where this machine cannot write a file of this name.
     """
 
     write: Exporter
     beside: tuple[str, ...] = ()
     sequence: bool = False
+    check: Callable[[Path], object] | None = None
 
     def to(self, job: Job) -> Callable[[Iterator[MotionClip]], int]:
         """Writes the chunks that it is given."""

@@ -5,10 +5,11 @@ Shape letters: T frames, V vertices, K targets, N frames that the basis is fitte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -77,30 +78,25 @@ def tell_fit(job: Job, fit: ShapeFit, more: str = "") -> None:
 
 
 def gather_vertices(chunks: Iterator[MotionClip], job: Job) -> Targets:
-    """Targets fitted to the motion itself, as few as are good enough; tells how far they stay from the vertices.
-
-    The frames wait in a file beside the output, so that a long clip needs no memory.
-    """
+    """Targets fitted to the motion itself, as few as are good enough; tells how far they stay from the vertices."""
     first = next(chunks)
-    path = Path(f"{job.path}.frames")
-    with path.open("w+b") as file:
-        frames = _store(file, first, chunks, job)
-        stored: Floats = np.memmap(file, np.float32, "r", shape=(frames, *first.template.shape))
-        targets, distances = fit_targets(stored, first.template)
+    with stored(chain([first], chunks), job) as frames:
+        targets, distances = fit_targets(frames, first.template)
     note(f"{job.target.name}: {len(targets.names)} targets instead of vertices, {distances}.")
     return targets
 
 
-def _store(file: IO[bytes], first: MotionClip, chunks: Iterator[MotionClip], job: Job) -> int:
+@contextmanager
+def stored(chunks: Iterable[MotionClip], job: Job) -> Iterator[Floats]:
+    """All frames (T, V, 3) in a file beside the output, where they wait so that a long clip needs no memory."""
     frames = 0
-    chunk: MotionClip | None = first
-    while chunk is not None:
-        file.write(np.ascontiguousarray(chunk.vertices, np.float32).data)
-        frames += chunk.frames
-        job.step(chunk.frames)
-        chunk = next(chunks, None)
-    file.flush()
-    return frames
+    with Path(f"{job.path}.frames").open("w+b") as file:
+        for chunk in chunks:
+            file.write(np.ascontiguousarray(chunk.vertices, np.float32).data)
+            frames += chunk.frames
+            job.step(chunk.frames)
+        file.flush()
+        yield np.memmap(file, np.float32, "r", shape=(frames, chunk.topology.vertices, 3))
 
 
 def fit_targets(frames: Floats, template: Floats) -> tuple[Targets, Distances]:
