@@ -15,6 +15,7 @@ from talkcli.commands import (
     animate,
     benchmark,
     boost,
+    convert,
     evaluate,
     import_,
     info,
@@ -39,6 +40,7 @@ app.command("align")(align.align)
 app.command("animate")(animate.animate)
 app.command("benchmark")(benchmark.benchmark)
 app.command("boost")(boost.boost)
+app.command("convert")(convert.convert)
 app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_.import_)
 app.command("info")(info.info)

@@ -22,7 +22,7 @@ def exact(fps: float) -> Fraction:
     return Fraction(fps).limit_denominator(1000)
 
 
-def parse_fps(text: str) -> float:
+def parse_fps(text: str, option: str = "--fps") -> float:
     """Frames a second of "25", "23.976" or "24000/1001".
 
     Raises:
@@ -35,5 +35,5 @@ def parse_fps(text: str) -> float:
     except (ZeroDivisionError, OverflowError):
         fps = math.nan
     if not LEAST <= fps <= MOST:
-        raise TalkError(f"--fps '{text}': write frames a second from {LEAST} to {MOST}, as 25, 23.976 or 24000/1001")
+        raise TalkError(f"{option} '{text}': write frames a second from {LEAST} to {MOST}, as 25, 23.976 or 24000/1001")
     return fps

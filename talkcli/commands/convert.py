@@ -1,0 +1,63 @@
+"""`talk convert`: motion in, other formats out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from talkcli.commands.animate import picture_size
+from talkcli.commands.outputs import Background, CsvFps, Flat, Force, Outputs, Renderer, Size, Targets, View
+
+
+def convert(
+    motion: Annotated[Path, typer.Argument(help="An .npz, .npy, .pc2 or .glb, or a folder of .obj files.")],
+    out: Outputs,
+    template: Annotated[Path | None, typer.Option(help="The head at rest: a mesh, or an .npy (V, 3).")] = None,
+    topology: Annotated[Path | None, typer.Option(help="A .ply, .obj or .glb mesh, for its triangles.")] = None,
+    fps: Annotated[
+        str, typer.Option(help="Frames a second, where the file tells none; else the rate to bring it to.")
+    ] = "",
+    scale: Annotated[float, typer.Option(help="Metres of the file's unit, e.g. 0.001.")] = 1.0,
+    audio: Annotated[Path | None, typer.Option(help="The sound that belongs to it.")] = None,
+    phones: Annotated[Path | None, typer.Option(help="Phones with times (TextGrid, ctm, tsv, ...), for cues.")] = None,
+    size: Size = "512",
+    view: View = "front",
+    background: Background = "studio",
+    renderer: Renderer = "auto",
+    targets: Targets = "auto",
+    flat: Flat = False,
+    csv_fps: CsvFps = "60",
+    force: Force = False,
+) -> None:
+    """Bring motion, ours or another tool's, into other formats."""
+    picture = picture_size(size)
+    from talkcli.render import check_look
+
+    check_look(size=picture, view=view, background=background, renderer=renderer)
+    from talkcli.convert import ConvertOptions, convert_file
+    from talkcli.export import ExportOptions
+    from talkcli.rates import parse_fps
+
+    options = ConvertOptions(
+        template=template,
+        topology=topology,
+        fps=parse_fps(fps) if fps else None,
+        scale=scale,
+        audio=audio,
+        phones=phones,
+    )
+    look = ExportOptions(
+        size=picture,
+        view=view,
+        background=background,
+        renderer=renderer,
+        targets=targets,
+        flat=flat,
+        csv_fps=parse_fps(csv_fps, "--csv-fps"),
+        force=force,
+    )
+    convert_file(motion, out, options, look)
+    for path in out:
+        typer.echo(path)

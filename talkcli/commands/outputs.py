@@ -1,0 +1,23 @@
+"""Options that every command which writes motion has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Outputs = Annotated[
+    list[Path], typer.Option("--out", "-o", help="File to write; the suffix picks the format. May be repeated.")
+]
+Size = Annotated[str, typer.Option(help="Picture size in pixels: 512 or 1280x720.")]
+View = Annotated[str, typer.Option(help="front, three-quarter, profile or close.")]
+Background = Annotated[str, typer.Option(help="studio, warm, light, white, black, green, or a colour such as #336699.")]
+Renderer = Annotated[str, typer.Option(help="auto, software or pyrender.")]
+Targets = Annotated[
+    Literal["auto", "shapes", "vertices"],
+    typer.Option(help="What moves .glb and .usd: named blendshapes, the vertices, or shapes where the head has them."),
+]
+Flat = Annotated[bool, typer.Option("--flat", help="Frames of .npy as rows (T, V * 3).")]
+CsvFps = Annotated[str, typer.Option(help="Rows a second of .arkit.csv.")]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Write over existing files.")]
