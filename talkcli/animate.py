@@ -183,6 +183,8 @@ def _chunks(
                 found = answer()
                 _tell(found, options, told)
                 clip = shaped(clip, motion, origin, found, gate, options)
+            elif options.text is not None or options.phone_file is not None:
+                clip = replace(clip, phones=said(answer().phones, clip.start, clip.seconds))
             clip = clip if idle is None else _alive(clip, idle[frames])
             if options.keys is not None:
                 clip = kept(clip, vertices, options.keys, template)
@@ -211,6 +213,7 @@ def shaped(
         network = Network(np.log(motion.phone_probabilities + 1e-9), motion.rate, origin)
     alone = options.phones == "asr" and found.source == "asr"  # the recogniser decides, and nobody else
     trusted = list(found.phones) if alone else believed(found, network)
+    clip = replace(clip, phones=said(found.phones if trusted else (), clip.start, clip.seconds))
     clip = follow.apply(clip, found.phones, trusted)
     meeting = contacts(motion, origin, trusted, known=found.source in ("text", "file"))
     return contact.apply(clip, _spoken(meeting, gate, options.fps))
@@ -295,6 +298,12 @@ def _at_frames(vertices: Floats, model_fps: float, origin: float, window: Window
         return vertices[left]
     between: Floats = vertices[left] * (1 - share) + vertices[right] * share
     return between
+
+
+def said(phones: Sequence[Phone], start: float, seconds: float) -> tuple[Phone, ...]:
+    """The phones of a chunk in the time of its first frame, for formats that tell them."""
+    moved = [replace(p, start=max(p.start - start, 0.0), end=min(p.end - start, seconds)) for p in phones]
+    return tuple(phone for phone in moved if phone.end > phone.start)
 
 
 def contacts(motion: Motion, origin: float, trusted: Sequence[Phone], known: bool) -> list[contact.Contact]:

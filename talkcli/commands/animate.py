@@ -9,6 +9,18 @@ from typing import Annotated, Any, Literal, get_args
 import typer
 
 from talkcli.commands.align import StrictKeys, Text, TextFile, spoken_text
+from talkcli.commands.outputs import (
+    Background,
+    CsvFps,
+    Flat,
+    Force,
+    Outputs,
+    Renderer,
+    Size,
+    Targets,
+    View,
+    picture_size,
+)
 from talkcli.errors import TalkError
 
 DEFAULT_MODEL = "selftalk-tiny"
@@ -16,21 +28,17 @@ DEFAULT_MODEL = "selftalk-tiny"
 
 def animate(
     audio: Annotated[str, typer.Argument(help="Speech: any sound or film that ffmpeg reads; - is standard input.")],
-    out: Annotated[
-        list[Path], typer.Option("--out", "-o", help="File to write; the suffix picks the format. May be repeated.")
-    ],
+    out: Outputs,
     model: Annotated[
         str, typer.Option(help="A shipped model's name (`talk models`), a run's folder, or a checkpoint.")
     ] = DEFAULT_MODEL,
     subject: Annotated[str, typer.Option(help="Whose head speaks, e.g. ada.")] = "",
     style: Annotated[str, typer.Option(help="Which training subject's way of speaking, e.g. ben.")] = "",
     fps: Annotated[str, typer.Option(help="Frames a second: 30, 23.976 or 24000/1001.")] = "30",
-    size: Annotated[str, typer.Option(help="Picture size in pixels: 512 or 1280x720.")] = "512",
-    view: Annotated[str, typer.Option(help="front, three-quarter, profile or close.")] = "front",
-    background: Annotated[
-        str, typer.Option(help="studio, warm, light, white, black, green, or a colour such as #336699.")
-    ] = "studio",
-    renderer: Annotated[str, typer.Option(help="auto, software or pyrender.")] = "auto",
+    size: Size = "512",
+    view: View = "front",
+    background: Background = "studio",
+    renderer: Renderer = "auto",
     contact: Annotated[bool, typer.Option(help="Make lips that must meet do meet.")] = True,
     phones: Annotated[
         str,
@@ -47,6 +55,9 @@ def animate(
     ] = None,
     life: Annotated[bool, typer.Option(help="Blinks, gaze and brows.")] = True,
     seed: Annotated[int, typer.Option(help="Of the blinks, gaze and brows.")] = 0,
+    targets: Targets = "auto",
+    flat: Flat = False,
+    csv_fps: CsvFps = "60",
     compare: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,7 +69,7 @@ def animate(
         Literal["fp32", "bf16", "auto"],
         typer.Option(help="Of a pretrained encoder: bf16 takes half the memory; auto takes it where it is faster."),
     ] = "fp32",
-    force: Annotated[bool, typer.Option("--force", "-f", help="Write over an existing file.")] = False,
+    force: Force = False,
 ) -> None:
     """Turn speech into a moving head."""
     picture = picture_size(size)
@@ -81,7 +92,16 @@ def animate(
         life=float(life),
         seed=seed,
     )
-    look = ExportOptions(size=picture, view=view, background=background, renderer=renderer, force=force)
+    look = ExportOptions(
+        size=picture,
+        view=view,
+        background=background,
+        renderer=renderer,
+        targets=targets,
+        flat=flat,
+        csv_fps=parse_fps(csv_fps, "--csv-fps"),
+        force=force,
+    )
     if compare:
         from talkcli.compare import compare_files
 
@@ -113,16 +133,3 @@ def who_tells(phones: str, text: str | None) -> dict[str, Any]:
         known = ", ".join(get_args(Phones))
         raise TalkError(f"--phones '{phones}': give one of {known}, or a file ({', '.join(PHONE_SUFFIXES)})")
     return {"phone_file": path, "text": text}
-
-
-def picture_size(text: str) -> tuple[int, int]:
-    """(width, height) of "512" or "1280x720".
-
-    Raises:
-        TalkError: the text is neither.
-    """
-    width, times, height = text.lower().partition("x")
-    height = height if times else width
-    if not width.isdecimal() or not height.isdecimal():
-        raise TalkError(f"--size '{text}': write pixels as 512 or 1280x720")
-    return int(width), int(height)

@@ -7,8 +7,18 @@ from typing import Annotated
 
 import typer
 
-from talkcli.commands.animate import picture_size
-from talkcli.commands.outputs import Background, CsvFps, Flat, Force, Outputs, Renderer, Size, Targets, View
+from talkcli.commands.outputs import (
+    Background,
+    CsvFps,
+    Flat,
+    Force,
+    Outputs,
+    Renderer,
+    Size,
+    Targets,
+    View,
+    picture_size,
+)
 
 
 def convert(

@@ -1,4 +1,4 @@
-"""Options that every command which writes motion has."""
+"""Options of every command that writes motion."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from talkcli.errors import TalkError
 
 Outputs = Annotated[
     list[Path], typer.Option("--out", "-o", help="File to write; the suffix picks the format. May be repeated.")
@@ -21,3 +23,16 @@ Targets = Annotated[
 Flat = Annotated[bool, typer.Option("--flat", help="Frames of .npy as rows (T, V * 3).")]
 CsvFps = Annotated[str, typer.Option(help="Rows a second of .arkit.csv.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Write over existing files.")]
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """(width, height) of "512" or "1280x720".
+
+    Raises:
+        TalkError: the text is neither.
+    """
+    width, times, height = text.lower().partition("x")
+    height = height if times else width
+    if not width.isdecimal() or not height.isdecimal():
+        raise TalkError(f"--size '{text}': write pixels as 512 or 1280x720")
+    return int(width), int(height)

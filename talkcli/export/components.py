@@ -66,7 +66,7 @@ class Collector:
         if not finite.all():
             raise TalkError(f"frame {self._frames + int(np.argmin(finite))} has vertices that are no numbers (NaN).")
         weights = block @ self._axes.T  # (B, K)
-        rest: Floats = block - weights @ self._axes  # (B, V * 3)
+        rest = np.asarray(block - weights @ self._axes, np.float32)  # (B, V * 3)
         if _worst(rest) > self.tolerance / 2:
             new = _axes_of(rest, self.tolerance / 2, MOST - len(self._axes))
             new -= new @ self._axes.T @ self._axes  # what float32 left of the known ones

@@ -24,7 +24,8 @@ from talkcli.files.paths import describe_bytes
 from talkcli.render.scene import linear_from_srgb
 
 LARGE = 50_000_000  # bytes from which text is the wrong form
-CRATE = "0.9.0"  # the first version that has time codes as values: usd-core would start older, and warn
+# the first version that has time codes as values: usd-core would start older, and warn; nor need it tell of the setting
+SETTINGS = {"USD_WRITE_NEW_USDC_FILES_AS_VERSION": "0.9.0", "TF_ENV_SETTING_ALERTS_ENABLED": "0"}
 BLOCK = 256  # frames that wait to be saved
 IDENTITY = "((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))"
 SKINNED = ' (prepend apiSchemas = ["SkelBindingAPI"])'
@@ -123,7 +124,8 @@ def _save_crate(stage: Stage, job: Job) -> None:
 
 def check_usdc(path: Path) -> tuple[ModuleType, ModuleType]:
     """usd-core's modules Sdf and Vt; TalkError where it is not installed."""
-    os.environ.setdefault("USD_WRITE_NEW_USDC_FILES_AS_VERSION", CRATE)
+    for setting, value in SETTINGS.items():
+        os.environ.setdefault(setting, value)
     try:
         from pxr import Sdf, Vt
     except ImportError as error:

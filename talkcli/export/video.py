@@ -18,9 +18,9 @@ from talkcli.export.wav import Sound
 from talkcli.rates import exact
 
 GIF_MOST = 50.0  # frames a second: delays are whole hundredths, and browsers take 0.01 s for a mistake
-# colours of its own for each frame, so that no frame waits for the last; the pattern of dots stays where it is
-DITHER = "paletteuse=new=1:dither=bayer:bayer_scale=4:diff_mode=rectangle"
-PALETTE = f"split[a][b];[a]palettegen=stats_mode=single[p];[b][p]{DITHER}"
+# a pattern of dots that stays where it is, so that what does not move is stored once
+DITHER = "paletteuse=dither=bayer:bayer_scale=5:diff_mode=rectangle"
+LOSSLESS = ["-c:v", "libx264rgb", "-qp", "0", "-preset", "ultrafast", "-f", "matroska"]
 BT709 = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
 
 Arguments = list[str | Path]
@@ -77,9 +77,18 @@ def write_gif(chunks: Iterator[MotionClip], job: Job) -> int:
     every = math.ceil(first.fps / GIF_MOST - 1e-9)
     if every > 1:
         note(f"{job.target.name} has {first.fps / every:g} frames a second: browsers show no more than {GIF_MOST:g}.")
-    arguments = [*_rgb_source(job.options, first.fps / every), "-filter_complex", PALETTE, "-f", "gif", job.path]
-    with Ffmpeg(arguments) as encoder:
-        return _paint(chain([first], chunks), Painter(first, encoder, job, rgb=True, every=every), encoder, None)
+    film, palette = Path(f"{job.path}.film"), Path(f"{job.path}.png")
+    with Ffmpeg([*_rgb_source(job.options, first.fps / every), *LOSSLESS, film]) as encoder:
+        painter = Painter(first, encoder, job, rgb=True, every=every)
+        frames = _paint(chain([first], chunks), painter, encoder, None)
+    passes: tuple[Arguments, ...] = (  # the colours of the whole film are known at its end
+        ["-i", film, "-vf", "palettegen=stats_mode=full", "-f", "image2", "-update", "1", palette],
+        ["-i", film, "-i", palette, "-lavfi", DITHER, "-f", "gif", job.path],
+    )
+    for arguments in passes:
+        with Ffmpeg(arguments) as encoder:
+            encoder.finish()
+    return frames
 
 
 def write_png(chunks: Iterator[MotionClip], job: Job) -> int:
