@@ -335,7 +335,8 @@ def animate_file(
     Raises:
         TalkError: whatever is wrong with the sound, the model or an output; nothing is written then.
     """
-    check_outputs(outputs, export_options.force)
+    export_options = replace(export_options, sound=None if source == "-" else Path(source))
+    check_outputs(outputs, export_options)
     audio = load_audio("-" if source == "-" else Path(source), RATE)
     if not len(audio.samples):
         raise TalkError(f"{'standard input' if source == '-' else source} has no samples: there is nothing to animate")

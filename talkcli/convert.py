@@ -54,15 +54,14 @@ def convert_file(source: Path, outputs: Sequence[Path], options: ConvertOptions,
     Raises:
         TalkError: whatever is wrong with a file, or with an output; nothing is written then.
     """
-    check_outputs(outputs, export_options.force)
+    export_options = replace(export_options, sound=options.audio)
+    check_outputs(outputs, export_options)
     motion = _open(source, options)
     audio = None if options.audio is None else load_audio(options.audio, RATE)
     phones = () if options.phones is None else tuple(read_phones(options.phones))
     if audio is not None and abs(audio.seconds - motion.frames / motion.fps) > UNEVEN:
         lengths = f"{audio.seconds:.2f} s, and the motion {motion.frames / motion.fps:.2f} s"
         note(f"{options.audio} lasts {lengths}: the sound is cut, or filled with silence, to the motion.")
-    if options.audio is not None:
-        export_options = replace(export_options, sound=options.audio.name)
     write(motion.chunks(audio, phones), outputs, export_options, motion.frames)
 
 

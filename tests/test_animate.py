@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from talkcli import animate as room
 from talkcli.align import align
-from talkcli.animate import AnimateOptions, animate, frame_count, windows
+from talkcli.animate import AnimateOptions, animate, frame_count, said, windows
 from talkcli.audio import load_audio
 from talkcli.clip import Audio, Floats, MotionClip, Phone
 from talkcli.errors import TalkError
@@ -247,13 +247,13 @@ def test_a_text_closes_the_lips_where_it_says_so_in_every_window() -> None:
 
 
 def test_phones_of_a_file_are_followed(tmp_path: Path) -> None:
-    said = [Phone("AA", 0.2, 0.5), Phone("M", 0.5, 0.6), Phone("AA", 0.6, 1.0), Phone("P", 1.0, 1.1)]
-    said += [Phone("AA", 1.1, 1.5), Phone("B", 1.5, 1.6), Phone("AA", 1.6, 2.0)]
+    spoken = [Phone("AA", 0.2, 0.5), Phone("M", 0.5, 0.6), Phone("AA", 0.6, 1.0), Phone("P", 1.0, 1.1)]
+    spoken += [Phone("AA", 1.1, 1.5), Phone("B", 1.5, 1.6), Phone("AA", 1.6, 2.0)]
     path = tmp_path / "some.json"
-    path.write_text(written_phones(".json", Listed(said, [1.0] * len(said), "file", "some")))
+    path.write_text(written_phones(".json", Listed(spoken, [1.0] * len(spoken), "file", "some")))
     gap = mouths(replace(PLAIN, phones="auto", phone_file=path))
-    assert all(closed(gap, said))
-    assert min(gap[int((p.start + p.end) * 15)] for p in said if p.name == "AA") > 3e-3
+    assert all(closed(gap, spoken))
+    assert min(gap[int((p.start + p.end) * 15)] for p in spoken if p.name == "AA") > 3e-3
 
 
 def test_a_text_that_is_not_spoken_and_silence_that_should_speak_are_told() -> None:
@@ -275,3 +275,21 @@ def test_without_contact_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("talkcli.align.worker.Worker.find", None)
     mouths(replace(PLAIN, phones="auto", contact=False))
     mouths(replace(PLAIN, phones="head"))
+
+
+def test_phones_are_told_in_the_time_of_their_chunk(tmp_path: Path) -> None:
+    heard = [Phone("M", 1.9, 2.1), Phone("AA", 2.1, 2.4), Phone("SIL", 2.9, 3.4)]
+    assert [(phone.name, round(phone.start, 6), round(phone.end, 6)) for phone in said(heard, 2.0, 1.0)] == [
+        ("M", 0.0, 0.1),
+        ("AA", 0.1, 0.4),
+        ("SIL", 0.9, 1.0),
+    ]
+
+
+@pytest.mark.parametrize("contact", [True, False])
+def test_phones_of_a_file_go_along_with_the_motion(tmp_path: Path, contact: bool) -> None:
+    path = tmp_path / "some.lab"
+    path.write_text("0.1 0.3 M\n0.3 0.45 AA\n")
+    options = replace(PLAIN, phones="auto", phone_file=path, contact=contact)
+    (clip,) = animate(make_tone(0.5), head_model(), options)
+    assert [phone.name for phone in clip.phones if phone.name != "SIL"] == ["M", "AA"]

@@ -127,6 +127,23 @@ def test_animate_writes_the_motion_and_tells_where(
     assert {path.name for path in tmp_path.iterdir()} == {"speech.wav", "face.npz"}
 
 
+def test_several_outputs_come_from_one_pass_and_the_speech_stays(
+    model: Path, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = speech.read_bytes()
+    outs = [speech.with_suffix(".glb"), tmp_path / "face.npy", tmp_path / "face.arkit.csv", tmp_path / "a" / "%d.obj"]
+    options = [word for out in outs for word in ("--out", out)]
+    more = ["--flat", "--targets", "vertices", "--csv-fps", "30"]
+    assert talk("animate", speech, *options, *more, "--model", model, "--phones", "head", "--no-life") == 0
+    assert capsys.readouterr().out.split() == [str(out) for out in outs]
+    assert speech.read_bytes() == before
+    frames = np.load(outs[1])
+    assert frames.ndim == 2
+    assert len(frames) == 15
+    assert len(outs[2].read_text().splitlines()) == 16
+    assert len(list(outs[3].parent.iterdir())) == 15
+
+
 def test_the_same_command_gives_the_same_vertices(model: Path, speech: Path, tmp_path: Path) -> None:
     one = animated(model, speech, tmp_path / "one.npz", "--life", "--seed", 3)
     two = animated(model, speech, tmp_path / "two.npz", "--life", "--seed", 3)

@@ -61,7 +61,7 @@ def _unknown(path: Path) -> str:
     return f"Nothing here writes {path.suffix or 'files without a suffix'}; use {', '.join(EXPORTERS)}."
 
 
-def check_outputs(outputs: Sequence[Path], force: bool = False) -> None:
+def check_outputs(outputs: Sequence[Path], options: ExportOptions) -> None:
     """Raises TalkError unless all of these, and what comes beside them, can be written."""
     seen: set[Path] = set()
     for path in outputs:
@@ -70,16 +70,18 @@ def check_outputs(outputs: Sequence[Path], force: bool = False) -> None:
         if place in seen:
             raise TalkError(f"{path} would be written twice: name each output once.")
         seen.add(place)
-        (check_sequence if found.sequence else check_target)(path, force)
+        (check_sequence if found.sequence else check_target)(path, options.force)
         if found.check:
             found.check(path)
-    for path in _beside(outputs):
-        check_target(path, force)
+    for path in _beside(outputs, options):
+        check_target(path, options.force)
 
 
-def _beside(outputs: Sequence[Path]) -> dict[Path, Format]:
-    """What comes beside the outputs, each once."""
-    return {path.with_suffix(extra): BESIDE[extra] for path in outputs for extra in find_format(path).beside}
+def _beside(outputs: Sequence[Path], options: ExportOptions) -> dict[Path, Format]:
+    """What comes beside the outputs, each once, and not in place of the sound that it was made from."""
+    found = {path.with_suffix(extra): BESIDE[extra] for path in outputs for extra in find_format(path).beside}
+    source = None if options.sound is None else options.sound.resolve()
+    return {path: form for path, form in found.items() if path.resolve() != source}
 
 
 def write(
@@ -98,13 +100,13 @@ def write(
     """
     options = options or ExportOptions()
     outputs = [outputs] if isinstance(outputs, Path) else outputs
-    check_outputs(outputs, options.force)
+    check_outputs(outputs, options)
     valid = checked(chunks)
     first = next(valid, None)
     if first is None:
         raise TalkError(f"There is no motion to write to {outputs[0]}: the clip has no frames.")
     formats = {path: find_format(path) for path in outputs}
-    formats |= {path: form for path, form in _beside(outputs).items() if first.audio or path.suffix != ".wav"}
+    formats |= {path: form for path, form in _beside(outputs, options).items() if first.audio or path.suffix != ".wav"}
     names = ", ".join(path.name for path in outputs)
     with ExitStack() as stack:
         parts = {path: stack.enter_context(part(path, form)) for path, form in formats.items()}

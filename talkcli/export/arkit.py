@@ -51,7 +51,7 @@ def write_json(chunks: Iterator[MotionClip], job: Job) -> int:
     weights, fps = _gather(chunks, job)
     head = {
         "exportFps": round(fps, 6),
-        "trackPath": job.options.sound,
+        "trackPath": job.options.sound_name,
         "numPoses": len(ARKIT),
         "numFrames": len(weights),
         "facsNames": ARKIT,

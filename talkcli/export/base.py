@@ -25,8 +25,8 @@ class ExportOptions:
 
     size is width and height in pixels, both even; crf and preset are x264's; force replaces an existing file. targets
     is what moves a .glb or .usda: the head's named blendshapes, or the vertices themselves, which any mesh has; flat
-    makes .npy (T, V * 3); csv_fps is the rate of Live Link Face's rows; sound is the name of the speech, for files that
-    tell it.
+    makes .npy (T, V * 3); csv_fps is the rate of Live Link Face's rows; sound is the file of the speech, which some
+    files name.
     """
 
     size: tuple[int, int] = (512, 512)
@@ -39,7 +39,11 @@ class ExportOptions:
     targets: Targets = "auto"
     flat: bool = False
     csv_fps: float = 60.0
-    sound: str = ""
+    sound: Path | None = None
+
+    @property
+    def sound_name(self) -> str:
+        return "" if self.sound is None else self.sound.name
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def write_json(chunks: Iterator[MotionClip], job: Job) -> int:
     """Writes metadata and the list of cues."""
     told, cues = _cues(chunks, job)
     content = {
-        "metadata": {"soundFile": job.options.sound, "duration": float(hundredths(told.seconds))},
+        "metadata": {"soundFile": job.options.sound_name, "duration": float(hundredths(told.seconds))},
         "mouthCues": as_json(cues),
     }
     job.path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -92,7 +92,7 @@ def write_xml(chunks: Iterator[MotionClip], job: Job) -> int:
     told, cues = _cues(chunks, job)
     root = ElementTree.Element("rhubarbResult")
     metadata = ElementTree.SubElement(root, "metadata")
-    ElementTree.SubElement(metadata, "soundFile").text = job.options.sound
+    ElementTree.SubElement(metadata, "soundFile").text = job.options.sound_name
     ElementTree.SubElement(metadata, "duration").text = hundredths(told.seconds)
     listed = ElementTree.SubElement(root, "mouthCues")
     for cue in cues:

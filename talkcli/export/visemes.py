@@ -31,7 +31,7 @@ def write(chunks: Iterator[MotionClip], job: Job) -> int:
         )
     phones = list(halves(tidy(told.phones, told.seconds)))
     cues = settled([Cue(viseme(phone), phone.start, phone.end) for phone in phones])
-    head = {"fps": round(told.fps, 6), "soundFile": job.options.sound, "visemes": VISEMES}
+    head = {"fps": round(told.fps, 6), "soundFile": job.options.sound_name, "visemes": VISEMES}
     rows = ",\n".join(json.dumps([round(float(w), 4) for w in row]) for row in weights(phones, told.fps, told.frames))
     text = f'{json.dumps(head)[:-1]}, "mouthCues": {json.dumps(as_json(cues))}, "weights": [\n{rows}\n]}}\n'
     job.path.write_text(text, encoding="utf-8")

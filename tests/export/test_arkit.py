@@ -91,7 +91,7 @@ def test_audio2face_has_a_row_a_frame_in_apples_order(tmp_path: Path) -> None:
     weights = make_weights(12)
     weights[:, SHAPES.index("mouthClose")] = 0.9  # more than the jaw is open
     path = tmp_path / "face.arkit.json"
-    write([make_clip(weights)], path, ExportOptions(sound="hello.wav"))
+    write([make_clip(weights)], path, ExportOptions(sound=Path("hello.wav")))
     content = json.loads(path.read_text())
     assert content["facsNames"] == list(ARKIT)
     assert (content["exportFps"], content["numPoses"], content["numFrames"]) == (30.0, 52, 12)

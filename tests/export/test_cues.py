@@ -22,7 +22,7 @@ from tests.export.make_clips import make_chunks, make_head_chunks
 from tests.make import make_phones
 
 MAMA = make_phones(("SIL", 0.3), ("M", 0.1), ("AA", 0.2), ("M", 0.1), ("AA", 0.3))
-NAMED = ExportOptions(sound="hello.wav")
+NAMED = ExportOptions(sound=Path("hello.wav"))
 
 
 def make_chunk(phones: list[Phone], fps: float = 25.0) -> MotionClip:

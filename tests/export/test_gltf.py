@@ -119,6 +119,12 @@ def test_sound_lies_beside_and_is_named(tmp_path: Path) -> None:
         write(make_chunks([5]), tmp_path / "face.GLB")
 
 
+def test_the_sound_that_it_was_made_from_stays_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "face.wav").write_text("mine")
+    write(make_chunks([5]), tmp_path / "face.glb", ExportOptions(sound=tmp_path / "." / "face.wav", force=True))
+    assert (tmp_path / "face.wav").read_text() == "mine"
+
+
 def test_what_glb_demands_of_numbers_holds(tmp_path: Path) -> None:
     path = tmp_path / "face.glb"
     write(make_head_chunks([3]), path)

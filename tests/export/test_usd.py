@@ -110,7 +110,7 @@ def test_the_binary_form_without_usd_core_is_told_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pxr", None)
-    for work in (lambda path: check_outputs([path]), lambda path: write(make_chunks([2]), path)):
+    for work in (lambda path: check_outputs([path], VERTICES), lambda path: write(make_chunks([2]), path)):
         with pytest.raises(TalkError, match=r"pip install 'talkcli\[usd\]', or write \.usda"):
             work(tmp_path / "face.usdc")
     assert not list(tmp_path.iterdir())
