@@ -104,7 +104,7 @@ def _worst(displacements: Floats | Doubles) -> float:
     return float(np.sqrt(squares.max(initial=0.0)))
 
 
-def _axes_of(rest: Floats, tolerance: float, most: int) -> Floats:
+def _axes_of(rest: NDArray[np.floating], tolerance: float, most: int) -> Floats:
     """The fewest orthonormal axes (K, V * 3) that leave no vertex of rest (B, V * 3) farther than the tolerance."""
     exact = rest.astype(np.float64)  # in float32 the weak ones would drown
     _, mixes = np.linalg.eigh(exact @ exact.T)

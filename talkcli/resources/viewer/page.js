@@ -23,7 +23,7 @@ class Page {
     this.addKeys();
     this.setTheme(matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
     this.readAddress();
-    new ResizeObserver(() => this.change()).observe(this.canvas);
+    new ResizeObserver(() => this.show(performance.now())).observe(this.canvas); // at once, or it is stretched a moment
     this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     this.canvas.addEventListener("webglcontextrestored", () => (this.picture.prepare(), this.change()));
     byId("bar").hidden = byId("start").hidden = false;
@@ -248,10 +248,11 @@ function clock(seconds) {
   return `${Math.floor(whole / 6000)}:${two(Math.floor(whole / 100) % 60)}.${two(whole % 100)}`;
 }
 
-async function open() {
+async function openPage() {
   if (!window.DecompressionStream) throw new Error("This browser is too old for this page: use a current one.");
   const about = JSON.parse(byId("about").textContent);
   return new Page(about, await readArrays(about.arrays));
 }
 
-open().catch((error) => tell(error.message));
+const opened = openPage(); // for whoever adds a script
+opened.catch((error) => tell(error.message));

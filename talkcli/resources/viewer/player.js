@@ -1,6 +1,8 @@
 // What time it is in the clip.
 
-const DRIFT = 0.08; // seconds by which the picture may differ from the sound's clock before it jumps there
+const DRIFT = 0.06; // seconds by which the picture may be ahead of the sound before it waits
+const LOST = 0.25; // seconds between picture and sound from which the picture jumps
+const CATCH_UP = 0.15; // seconds in which most of a smaller difference is made up
 const STUCK = 2000; // milliseconds after which a sound that does not move is given up
 
 // Time goes by the sound's own clock, which tells it in steps: between them, ours runs on and is drawn towards it.
@@ -24,7 +26,8 @@ class Player {
     this.playing = true;
     this.moved = this.at = performance.now();
     if (this.audio) {
-      this.audio.currentTime = this.heard = this.time;
+      this.audio.currentTime = this.time;
+      this.from = this.heard = this.audio.currentTime;
       this.audio.playbackRate = this.speed;
       this.audio.play().catch((error) => {
         if (error.name === "NotAllowedError") this.pause();
@@ -42,7 +45,10 @@ class Player {
   seek(time) {
     this.time = Math.min(Math.max(time, 0), this.duration);
     this.moved = this.at = performance.now();
-    if (this.audio) this.audio.currentTime = this.time;
+    if (this.audio) {
+      this.audio.currentTime = this.time;
+      this.from = this.audio.currentTime;
+    }
     this.onChange();
   }
 
@@ -73,13 +79,15 @@ class Player {
   }
 
   follow(audio, passed, now) {
-    if (audio.currentTime !== this.heard) this.moved = now;
-    this.heard = audio.currentTime;
-    if (audio.seeking) return;
+    const heard = audio.currentTime;
+    if (heard !== this.heard) this.moved = now;
+    this.heard = heard;
     if (now - this.moved > STUCK) return this.giveUp("The sound does not play here: the picture moves without it.");
-    const guess = this.time + passed;
-    const off = audio.currentTime - guess;
-    this.time = Math.abs(off) > DRIFT ? audio.currentTime : Math.max(this.time, guess + 0.1 * off);
+    if (audio.seeking || heard === this.from) return; // it has not begun
+    this.from = -1;
+    const off = heard - (this.time + passed);
+    if (Math.abs(off) > LOST) this.time = heard;
+    else if (off > -DRIFT) this.time = Math.max(this.time, this.time + passed + off * (1 - Math.exp(-passed / CATCH_UP)));
     this.time = Math.min(this.time, this.duration);
   }
 }
