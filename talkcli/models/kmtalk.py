@@ -197,7 +197,9 @@ class KMTalk(TalkModel):
             hard = key_mask(keys.frames) if bool(torch.rand(()) < 0.5) else None
         elif self.config.policy == "hard":
             hard = key_mask(keys.frames)
-        beside = self._key_terms(own - truth, keys) if stage != "completion" else {}
+        beside = self._key_terms(own - truth, keys)
+        if stage == "completion":  # the same terms in every step: they are columns of the run's table
+            beside = {name: torch.zeros_like(term) for name, term in beside.items()}
         if stage == "keys":
             motion = interpolated(own, keys.frames, batch.motion.shape[1]).detach()
         else:

@@ -29,6 +29,9 @@ class Line(nn.Module):
         self.mean, self.factor = nn.Parameter(torch.full((56,), 2.0)), factor
         self.frozen = nn.Parameter(torch.ones(1), requires_grad=False)
 
+    def at(self, progress: float) -> float:
+        return 1.0
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         noise = 0.1 * torch.randn(56) if self.training else torch.zeros(56)
         away = (batch.motion.mean((0, 1)) + noise - self.mean[: batch.motion.shape[2]]).square().mean()
