@@ -21,6 +21,7 @@ from talkcli.head import load_head
 from talkcli.models import method_class
 from talkcli.models.base import RATE, Batch, Speech, TalkModel
 from talkcli.models.dual import Dual, DualConfig
+from talkcli.models.kmtalk import KMTalk, KMTalkConfig
 from talkcli.models.selftalk import SelfTalk, SelfTalkConfig
 from talkcli.phones import INDEX, PHONES
 from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
@@ -110,6 +111,17 @@ def make_dual(
                 torch.nn.init.normal_(parameter, std=0.3)
     dual.begin_training(lambda name, part: None)
     return dual.train()
+
+
+def make_keyed(*changes: str, seed: int = 0) -> KMTalk:
+    """A very small KMTalk on the packaged head whose last layers, as if trained, are random."""
+    torch.manual_seed(seed)
+    settings = small_settings("kmtalk", "completion_layers=1", *changes)
+    model = KMTalk(configs.load(KMTalkConfig, overrides=settings), make_info())
+    for name, parameter in model.named_parameters():
+        if name.endswith("to_motion.weight"):
+            torch.nn.init.normal_(parameter, std=0.3)
+    return model.eval()
 
 
 def make_speech_tensors(*seconds: float, posteriors: bool = True) -> Speech:

@@ -12,7 +12,6 @@ import soundfile
 import torch
 
 from talkcli import animate as room
-from talkcli import config as configs
 from talkcli.align import Request
 from talkcli.animate import AnimateOptions, animate
 from talkcli.audio import load_audio
@@ -23,9 +22,8 @@ from talkcli.head import CONTROLS, load_head
 from talkcli.keymaker import make_keys
 from talkcli.keys import Key, KeyFile, read_keys
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from talkcli.models.kmtalk import KMTalk, KMTalkConfig
 from tests.make import sample_speech
-from tests.make_models import make_info, make_model, small_settings
+from tests.make_models import make_keyed, make_model
 
 SECONDS = 3.0
 
@@ -40,11 +38,9 @@ def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random KMTalk, km.safetensors, and speech.wav."""
     folder = tmp_path_factory.mktemp("keys")
-    torch.manual_seed(0)
-    model = KMTalk(configs.load(KMTalkConfig, overrides=small_settings("kmtalk")), make_info())
-    for name, parameter in model.named_parameters():
-        if name.endswith("to_motion.weight"):
-            torch.nn.init.normal_(parameter, std=0.05)
+    model = make_keyed()
+    for last in (model.key_decoder, model.completion):
+        torch.nn.init.normal_(last.to_motion.weight, std=0.05)  # type: ignore[union-attr]
     save_checkpoint(folder / "km.safetensors", model, "kmtalk", {}, {})
     save_checkpoint(folder / "st.safetensors", make_model(), "selftalk", {}, {})
     sound = load_audio(sample_speech()).part(0.0, SECONDS)

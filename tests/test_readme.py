@@ -16,10 +16,12 @@ from talkcli.audio import load_audio
 from talkcli.cli import app, main
 from talkcli.clip import MotionClip
 from talkcli.commands.animate import DEFAULT_MODEL
+from talkcli.commands.keys import KEYED_MODEL
 from talkcli.export import write
+from talkcli.models.checkpoint import save_checkpoint
 from talkcli.score import summary
 from tests.make import MOUTH, make_checkpoint, make_tone, sample_speech, save_sound
-from tests.make_models import make_corpus
+from tests.make_models import make_corpus, make_keyed
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,6 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: bytes) -> Pat
     ):
         path.parent.mkdir(parents=True)
         path.write_bytes(model)
+    save_checkpoint(tmp_path / "shipped" / f"{KEYED_MODEL}.safetensors", make_keyed(), "kmtalk", {}, {})
     monkeypatch.setattr("talkcli.models.checkpoint.SHIPPED", tmp_path / "shipped")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -61,8 +64,18 @@ def test_the_readme_shows_every_command() -> None:
     assert shown == {command.name for command in app.registered_commands} | {"preprocess"}
 
 
+def save_sentence(folder: Path) -> None:
+    """speech.wav and what is said in it."""
+    save_sound(folder / "speech.wav", load_audio(sample_speech()).part(0.0, 2.45).samples)
+    (folder / "speech.txt").write_text("Hello, I am a head made of numbers.")
+
+
 @pytest.mark.parametrize("line", lines("talk animate"))
 def test_animate_writes_what_the_readme_says(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "--text-file" in line:
+        save_sentence(folder)
+    if "--keys" in line:
+        assert main(["keys", "speech.wav", "--out", "keys.json"]) == 0
     command, _, source = (part.strip() for part in line.partition("<"))
     if source:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((folder / source).read_bytes())))
@@ -83,11 +96,26 @@ def test_convert_writes_what_the_readme_says(line: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("line", lines("talk align"))
 def test_align_writes_what_the_readme_says(line: str, folder: Path) -> None:
-    save_sound(folder / "speech.wav", load_audio(sample_speech()).part(0.0, 2.45).samples)
-    (folder / "speech.txt").write_text("Hello, I am a head made of numbers.")
+    save_sentence(folder)
     arguments = shlex.split(line, comments=True)[1:]
     assert main(arguments) == 0
     assert (folder / arguments[arguments.index("--out") + 1]).stat().st_size > 100
+
+
+@pytest.mark.parametrize("line", lines("talk keys"))
+def test_keys_writes_what_the_readme_says(line: str, folder: Path) -> None:
+    assert main(shlex.split(line, comments=True)[1:]) == 0
+    assert (folder / "keys.json").stat().st_size > 100
+
+
+@pytest.mark.parametrize("line", lines("talk boost"))
+def test_boost_writes_what_the_readme_says(line: str, folder: Path) -> None:
+    corpus = make_corpus(folder / "data" / "synthetic")
+    (entry,) = corpus.part("test")
+    (folder / "predictions").mkdir()
+    np.save(folder / "predictions" / f"{entry.name}.npy", corpus.vertices(entry))
+    assert main(shlex.split(line, comments=True)[1:]) == 0
+    assert (folder / "boosted" / f"{entry.name}.npy").is_file()
 
 
 @pytest.mark.parametrize("line", lines("talk models"))

@@ -18,23 +18,22 @@ from talkcli.models.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.models.hosts import HostConfig
 from talkcli.models.keys import NO_KEY, at_keys, interpolated
 from talkcli.models.kmtalk import KMTalk, KMTalkConfig
-from tests.make_models import make_batch, make_info, make_model, make_speech_tensors, small_settings
+from tests.make_models import (
+    make_batch,
+    make_info,
+    make_keyed,
+    make_model,
+    make_speech_tensors,
+    small_settings,
+)
 
 STYLE = torch.tensor([[1.0, 0.0]])
 KEYS = torch.tensor([[0, 4, 9, 10, 17, 23]])
 FRAMES = 24
 
 
-def made(*changes: str, seed: int = 0, trained: bool = True) -> KMTalk:
-    """A very small KMTalk; as if trained, its last layers are random."""
-    torch.manual_seed(seed)
-    config = configs.load(KMTalkConfig, overrides=small_settings("kmtalk", "completion_layers=1", *changes))
-    model = KMTalk(config, make_info())
-    if trained:
-        for name, parameter in model.named_parameters():
-            if name.endswith("to_motion.weight"):
-                torch.nn.init.normal_(parameter, std=0.3)
-    return model.eval()
+def untrained() -> KMTalk:
+    return KMTalk(configs.load(KMTalkConfig, overrides=small_settings("kmtalk")), make_info()).eval()
 
 
 def speech(seconds: float = FRAMES / 30, keys: Tensor = KEYS) -> Speech:
@@ -62,12 +61,12 @@ def batch_of(model: KMTalk, *seconds: float, keys: Tensor) -> Batch:
 
 
 def test_an_untrained_model_rests() -> None:
-    assert not told(made(trained=False), speech()).any()
+    assert not told(untrained(), speech()).any()
 
 
 @pytest.mark.parametrize("change", ["policy=soft", "completion_audio=false"])
 def test_an_untrained_completion_draws_straight_lines(change: str) -> None:
-    model = made(change)
+    model = make_keyed(change)
     torch.nn.init.zeros_(model.completion.to_motion.weight)  # type: ignore[union-attr]
     keys = own_keys(model, speech())
     assert keys.abs().max() > 0.1
@@ -79,19 +78,19 @@ def test_an_untrained_completion_draws_straight_lines(change: str) -> None:
 
 def test_hard_keys_come_out_bit_for_bit_and_soft_ones_do_not() -> None:
     for policy in ("hard", "soft"):
-        model = made(f"policy={policy}")
+        model = make_keyed(f"policy={policy}")
         keys = own_keys(model, speech())
         assert torch.equal(told(model, speech())[:, KEYS[0]], keys) == (policy == "hard")
 
 
 def test_with_all_frames_as_hard_keys_the_completion_has_no_say() -> None:
     heard = speech(keys=torch.arange(FRAMES)[None])
-    model = made("policy=hard")
+    model = make_keyed("policy=hard")
     assert torch.equal(told(model, heard), own_keys(model, heard))
 
 
 def test_known_motion_stands_in_for_the_models_own() -> None:
-    model = made()
+    model = make_keyed()
     motion = torch.randn(1, 6, 56)
     known = torch.tensor([[False, True, False, False, True, False]])
     heard = replace(speech(), keys=Keys(KEYS, motion, known, known))
@@ -102,7 +101,7 @@ def test_known_motion_stands_in_for_the_models_own() -> None:
 
 
 def test_padding_changes_nothing() -> None:
-    model = made("key_layers=2", "completion_layers=2")
+    model = make_keyed("key_layers=2", "completion_layers=2")
     short, long = 20 / 30, 1.2
     heard = make_speech_tensors(short, long)
     one, other = torch.tensor([0, 5, 11, 19, NO_KEY, NO_KEY]), torch.tensor([0, 7, 14, 21, 28, 35])
@@ -123,7 +122,7 @@ def test_padding_changes_nothing() -> None:
 
 
 def test_moving_sound_and_keys_by_a_period_moves_the_motion() -> None:
-    model = made("period=6", "window=2")
+    model = make_keyed("period=6", "window=2")
     features = torch.randn(1, 60, 16)
     later = torch.cat([torch.zeros(1, 6, 16), features[:, :-6]], 1)
     keys = torch.tensor([[0, 20, 24, 28, 33, 59]])
@@ -138,7 +137,7 @@ def test_moving_sound_and_keys_by_a_period_moves_the_motion() -> None:
 
 
 def test_a_key_hears_no_further_than_its_window() -> None:
-    model = made("window=2")
+    model = make_keyed("window=2")
     layer = model.key_decoder.layers[0]  # type: ignore[union-attr]
     torch.nn.init.zeros_(layer.self_attn.out_proj.weight)  # type: ignore[union-attr, arg-type]
     features, frames = torch.randn(1, 24, 16), torch.tensor([24])
@@ -158,7 +157,7 @@ def test_interpolation_hits_keys_and_holds_after_the_last() -> None:
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_a_breath_of_sound_has_its_frames(frames: int) -> None:
-    model = made()
+    model = make_keyed()
     heard = replace(make_speech_tensors(frames / 30))
     vertices = model.predict(heard, torch.zeros(1, 8494, 3), STYLE, frames).vertices
     assert vertices.shape == (1, frames, 8494, 3)
@@ -170,7 +169,7 @@ def test_a_breath_of_sound_has_its_frames(frames: int) -> None:
 
 @pytest.mark.parametrize("change", ["completion_audio=false", "key_layers=0", "start=mask", "style=none", "window=0"])
 def test_every_switch_changes_the_motion_and_can_be_trained(change: str) -> None:
-    plain, model = made(), made(change)
+    plain, model = make_keyed(), make_keyed(change)
     assert not torch.allclose(told(plain, speech()), told(model, speech()))
     batch = batch_of(model, FRAMES / 30, keys=KEYS)
     model.train()
@@ -180,7 +179,7 @@ def test_every_switch_changes_the_motion_and_can_be_trained(change: str) -> None
 
 
 def test_without_sound_the_completion_is_deaf() -> None:
-    model = made("completion_audio=false")
+    model = make_keyed("completion_audio=false")
     assert model.completion.layers[0].__class__ is torch.nn.TransformerEncoderLayer
     one, other = torch.randn(2, 1, FRAMES, 16)
     motion, frames, style = torch.randn(1, 6, 56), torch.tensor([FRAMES]), torch.zeros(1, 1, 1)
@@ -189,13 +188,13 @@ def test_without_sound_the_completion_is_deaf() -> None:
 
 
 def test_style_tells_subjects_apart() -> None:
-    model = made()
+    model = make_keyed()
     assert not torch.allclose(told(model, speech()), told(model, speech(), torch.tensor([[0.0, 1.0]])))
-    assert not made("style=none").takes_style
+    assert not make_keyed("style=none").takes_style
 
 
 def test_keys_come_from_the_phone_head_where_nobody_says_which() -> None:
-    model, heard = made(), make_speech_tensors(FRAMES / 30)
+    model, heard = make_keyed(), make_speech_tensors(FRAMES / 30)
     head = model.audio_encoder.to_phones
     torch.nn.init.zeros_(head.weight)
     framed = model.listen(heard, torch.tensor([FRAMES]))
@@ -204,7 +203,7 @@ def test_keys_come_from_the_phone_head_where_nobody_says_which() -> None:
 
 
 def test_tied_heads_are_saved_once(tmp_path: Path) -> None:
-    model = made("tie_heads=true")
+    model = make_keyed("tie_heads=true")
     assert not [name for name in model.state_dict() if name.startswith("completion.to_motion")]
     save_checkpoint(tmp_path / "tied.safetensors", model, "kmtalk", {}, {})
     assert torch.equal(told(load_checkpoint(str(tmp_path / "tied.safetensors")).model, speech()), told(model, speech()))  # type: ignore[arg-type]
@@ -223,7 +222,7 @@ def graded(model: KMTalk, progress: float) -> set[str]:
 
 
 def test_a_staged_training_learns_keys_then_completion_then_both() -> None:
-    model = made("schedule=staged").train()
+    model = make_keyed("schedule=staged").train()
     hearing = {"audio_encoder", "audio_feature_map", "style_map"}
     assert graded(model, 0.1) == hearing | {"key_decoder"}
     assert graded(model, 0.5) == {"completion"}
@@ -232,13 +231,13 @@ def test_a_staged_training_learns_keys_then_completion_then_both() -> None:
 
 
 def test_a_joint_training_learns_everything_at_once() -> None:
-    model = made("schedule=joint").train()
+    model = make_keyed("schedule=joint").train()
     assert graded(model, 0.0) == {"audio_encoder", "audio_feature_map", "style_map", "key_decoder", "completion"}
     assert model.at(0.9) == 1
 
 
 def test_recorded_motion_at_recorded_keys_costs_nothing() -> None:
-    model = made("policy=hard", "phone_weight=0", "contact_weight=0")
+    model = make_keyed("policy=hard", "phone_weight=0", "contact_weight=0")
     batch = batch_of(model, FRAMES / 30, keys=torch.arange(FRAMES)[None])
     own = own_keys(model, batch.speech)
     batch = replace(batch, motion=own)
@@ -251,7 +250,7 @@ def test_recorded_motion_at_recorded_keys_costs_nothing() -> None:
 
 
 def test_the_key_loss_counts_keys_alone() -> None:
-    model = made()
+    model = make_keyed()
     batch = batch_of(model, FRAMES / 30, keys=KEYS)
     elsewhere = batch.motion.clone()
     between = [frame for frame in range(FRAMES) if frame not in KEYS[0].tolist()]
@@ -274,7 +273,7 @@ def host(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("mode", ["posthoc", "native"])
 def test_a_host_tells_the_keys(host: Path, mode: str) -> None:
-    model = made(f"host.source={host}", f"host.mode={mode}", "policy=hard")
+    model = make_keyed(f"host.source={host}", f"host.mode={mode}", "policy=hard")
     assert model.key_decoder is None
     theirs = load_checkpoint(str(host)).model
     with torch.no_grad():
@@ -289,7 +288,7 @@ def test_a_host_tells_the_keys(host: Path, mode: str) -> None:
 
 def test_a_frozen_host_learns_nothing_and_a_free_one_does(host: Path) -> None:
     for freeze in ("true", "false"):
-        model = made(f"host.source={host}", "schedule=joint", f"host.freeze={freeze}").train()
+        model = make_keyed(f"host.source={host}", "schedule=joint", f"host.freeze={freeze}").train()
         assert model.host is not None
         assert model.host.model.training == (freeze == "false")
         terms = model.losses(batch_of(model, FRAMES / 30, keys=KEYS))
@@ -300,7 +299,7 @@ def test_a_frozen_host_learns_nothing_and_a_free_one_does(host: Path) -> None:
 
 
 def test_a_checkpoint_brings_its_host_along(host: Path, tmp_path: Path) -> None:
-    model = made(f"host.source={host}")
+    model = make_keyed(f"host.source={host}")
     save_checkpoint(tmp_path / "plugged.safetensors", model, "kmtalk", {}, {})
     before = told(model, speech())
     host.unlink()
@@ -319,14 +318,14 @@ def test_a_host_of_other_heads_is_refused(host: Path) -> None:
 
 def test_phones_guide_the_keys() -> None:
     guide = Guide(phones=[Phone("M", 0.1, 0.3), Phone("AA", 0.3, 0.5)])
-    keys = made().guided(guide, np.zeros((8494, 3), np.float32), FRAMES)
+    keys = make_keyed().guided(guide, np.zeros((8494, 3), np.float32), FRAMES)
     assert keys is not None
     assert keys.frames.tolist() == [[0, 3, 9, 15, 23]]
-    assert made().guided(Guide(), np.zeros((8494, 3), np.float32), FRAMES) is None
+    assert make_keyed().guided(Guide(), np.zeros((8494, 3), np.float32), FRAMES) is None
 
 
 def test_a_pose_that_somebody_made_is_kept() -> None:
-    model = made()
+    model = make_keyed()
     template = np.zeros((8494, 3), np.float32)
     wanted = model.basis.decode(torch.randn(1, 1, 56)).numpy()[0, 0]
     keys = model.guided(Guide(poses={6: wanted, 12: None}, locked=frozenset({6})), template, FRAMES)
@@ -338,7 +337,7 @@ def test_a_pose_that_somebody_made_is_kept() -> None:
 
 
 def test_another_models_motion_is_completed_from_its_keys() -> None:
-    model = made()
+    model = make_keyed()
     template = np.zeros((8494, 3), np.float32)
     motion = torch.randn(1, FRAMES, 56)
     vertices = model.basis.decode(motion).numpy()[0]
@@ -354,4 +353,4 @@ def test_another_models_motion_is_completed_from_its_keys() -> None:
 @pytest.mark.parametrize("frame", [-1, FRAMES])
 def test_a_key_outside_the_clip_is_refused(frame: int) -> None:
     with pytest.raises(TalkError, match=f"frame {frame} of {FRAMES}"):
-        made().guided(Guide(poses={frame: None}), np.zeros((8494, 3), np.float32), FRAMES)
+        make_keyed().guided(Guide(poses={frame: None}), np.zeros((8494, 3), np.float32), FRAMES)
