@@ -17,7 +17,7 @@ import numpy as np
 from talkcli import contact, follow
 from talkcli.align import Found, Request, check_request
 from talkcli.align.trust import Network, believed
-from talkcli.align.worker import Answer, found_ahead
+from talkcli.align.worker import NOTHING, Answer, found_ahead
 from talkcli.articulation import as_track, life
 from talkcli.audio import level, load_audio
 from talkcli.audio.vad import pauses, speech_gate
@@ -169,7 +169,7 @@ def _chunks(
             )
             vertices = _at_frames(motion.vertices, checkpoint.model.fps, origin, window, options.fps)
             clip = MotionClip(
-                vertices=template + gate[frames, None, None] * (vertices - template),  # at rest where nobody speaks
+                vertices=vertices,
                 template=template,
                 topology=corpus.topology,
                 fps=options.fps,
@@ -179,12 +179,10 @@ def _chunks(
                 model=checkpoint.name,
                 colors=load_head().subject_colors(options.subject) if packaged else None,
             )
-            if options.contact:
-                found = answer()
-                _tell(found, options, told)
-                clip = shaped(clip, motion, origin, found, gate, options)
-            elif options.text is not None or options.phone_file is not None:
-                clip = replace(clip, phones=said(answer().phones, clip.start, clip.seconds))
+            listens = options.contact or options.text is not None or options.phone_file is not None
+            found = answer() if listens else NOTHING
+            _tell(found, options, told)
+            clip = shaped(clip, motion, origin, found, gate[frames], options)
             clip = clip if idle is None else _alive(clip, idle[frames])
             if options.keys is not None:
                 clip = kept(clip, vertices, options.keys, template)
@@ -204,9 +202,11 @@ def _tell(found: Found, options: AnimateOptions, told: set[str]) -> None:
 def shaped(
     clip: MotionClip, motion: Motion, origin: float, found: Found, gate: Floats, options: AnimateOptions
 ) -> MotionClip:
-    """The clip with its mouth drawn towards the phones that are believed, and lips that meet where they must.
+    """The clip with its mouth drawn towards the phones that are believed, lips that meet where they must, and at rest
+    where nobody speaks.
 
-    motion, whose first frame is at origin seconds, is the network's own; gate (T,) is of the whole sound.
+    motion, whose first frame is at origin seconds, is the network's own; gate (T,) says where somebody speaks, and so
+    do known phones, which noise does not hide.
     """
     network = None
     if motion.phone_probabilities is not None:
@@ -214,14 +214,20 @@ def shaped(
     alone = options.phones == "asr" and found.source == "asr"  # the recogniser decides, and nobody else
     trusted = list(found.phones) if alone else believed(found, network)
     clip = replace(clip, phones=said(found.phones if trusted else (), clip.start, clip.seconds))
+    known = found.source in ("text", "file")
+    if known:
+        gate = np.maximum(gate, follow.presence(trusted, clip.start, clip.fps, clip.frames))
+    clip = clip.with_vertices(clip.template + gate[:, None, None] * (clip.vertices - clip.template))
+    if not options.contact:
+        return clip
     clip = follow.apply(clip, found.phones, trusted)
-    meeting = contacts(motion, origin, trusted, known=found.source in ("text", "file"))
-    return contact.apply(clip, _spoken(meeting, gate, options.fps))
+    meeting = _spoken(contacts(motion, origin, trusted, known), gate, clip.start, clip.fps)
+    return contact.apply(clip, meeting)
 
 
-def _spoken(contacts: list[contact.Contact], gate: Floats, fps: float) -> list[contact.Contact]:
-    """The contacts that lie where somebody speaks: a lip at rest does not bite."""
-    return [c for c in contacts if gate[min(round(c.middle * fps), len(gate) - 1)] > 0]
+def _spoken(contacts: list[contact.Contact], gate: Floats, start: float, fps: float) -> list[contact.Contact]:
+    """The contacts that lie where somebody speaks: a lip at rest does not bite. gate (T,) begins at start seconds."""
+    return [c for c in contacts if gate[min(max(round((c.middle - start) * fps), 0), len(gate) - 1)] > 0]
 
 
 def _idle(audio: Audio, frames: int, options: AnimateOptions) -> Floats:

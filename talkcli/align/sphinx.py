@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 RATE = 16000
 FRAME = 0.01  # seconds
 EDGE = 0.12  # seconds of silence put around: an utterance must end in one, or its last word finds no room
+ALIGNERS = ("aligner", "patient aligner", "aligner without pauses")  # each for what the one before cannot place
 WIDE = 1e-300  # of what the best state promises: no state is given up
 ROOM = 8000  # states a frame: half again as fast as without a bound, with the same words
 
@@ -73,8 +74,11 @@ def aligned(audio: Audio, words: Sequence[str]) -> list[Phone]:
     if not words or not len(audio.samples):
         return []
     said = {word: pronounced(word) for word in words}
-    found = _aligned(audio, words, said, "aligner") or _aligned(audio, words, said, "patient aligner")
-    return _phones(found, audio.seconds)
+    for kind in ALIGNERS:
+        found = _aligned(audio, words, said, kind)
+        if found:
+            return _phones(found, audio.seconds)
+    return []
 
 
 def _aligned(audio: Audio, words: Sequence[str], said: dict[str, Pronounced], kind: str) -> list[tuple[str, int, int]]:
@@ -83,13 +87,14 @@ def _aligned(audio: Audio, words: Sequence[str], said: dict[str, Pronounced], ki
     for word, how in said.items():
         if decoder.lookup_word(word) is None:
             decoder.add_word(word, " ".join(how.phones) or "SIL", True)
+    hiss = kind != ALIGNERS[0]
     try:
         decoder.set_align_text(" ".join(words))
-        _run(decoder, audio)
+        _run(decoder, audio, hiss)
         if decoder.hyp() is None:
             return []
         decoder.set_alignment()
-        _run(decoder, audio)
+        _run(decoder, audio, hiss)
         phones = [phone for word in decoder.get_alignment() for phone in word]
         return [(phone.name, phone.start, phone.start + phone.duration) for phone in phones]
     except RuntimeError as error:  # no path through the sound for these words
@@ -119,20 +124,28 @@ def _plain(word: str) -> str:
     return "" if word[0] in "<[+" else word.split("(")[0]
 
 
-def _run(decoder: Decoder, audio: Audio) -> None:
+def _run(decoder: Decoder, audio: Audio, hiss: bool = False) -> None:
     """The decoder over the whole sound; the utterance is ended whatever happens, or the next could not begin."""
     decoder.start_utt()
     try:
-        decoder.process_raw(_pcm(audio.samples), full_utt=True)
+        decoder.process_raw(_pcm(audio.samples, hiss), full_utt=True)
     finally:
         decoder.end_utt()
 
 
-def _pcm(samples: Floats) -> bytes:
-    """16-bit, at the level the model was trained at, with silence around."""
+def _pcm(samples: Floats, hiss: bool) -> bytes:
+    """16-bit, at the level the model was trained at, with silence around, or with hiss: noise as quiet as the sound's
+    quietest moments, because next to digital silence much noise is speech."""
     peak = float(np.abs(samples).max(initial=0.0))
     scaled = samples * np.float32(0.5 / peak if peak > 0.0 else 0.0)
-    return (np.pad(scaled, round(EDGE * RATE)) * 32767).astype("<i2").tobytes()
+    around = np.zeros((2, round(EDGE * RATE)), np.float32)
+    if hiss:
+        size = round(FRAME * RATE)
+        power = np.square(scaled[: len(scaled) // size * size]).reshape(-1, size).mean(axis=1)
+        quiet = np.sort(power)[: max(1, len(power) // 10)]
+        around += np.random.default_rng(0).normal(0, np.sqrt(quiet.mean()) if len(quiet) else 0.0, around.shape)
+    whole = np.concatenate([around[0], scaled, around[1]])
+    return bytes((np.clip(whole, -1.0, 1.0) * 32767).astype("<i2").tobytes())
 
 
 @cache
@@ -141,12 +154,15 @@ def _decoder(kind: str) -> Decoder:
         from pocketsphinx import Decoder, get_model_path
     except ImportError as error:
         raise TalkError(f"pocketsphinx cannot be imported ({error}): type `pip install pocketsphinx`") from error
+    patient = {"lm": None, "bestpath": False, "beam": WIDE, "wbeam": WIDE, "pbeam": WIDE}
     options: dict[str, dict[str, Any]] = {
         "recogniser": {"maxhmmpf": ROOM},
         # the best path through a word lattice may leave a phone no frame to lie in
         "aligner": {"lm": None, "bestpath": False},
         # a narrow beam loses the text in noise, or where a voice is unlike the model's
-        "patient aligner": {"lm": None, "bestpath": False, "beam": WIDE, "wbeam": WIDE, "pbeam": WIDE},
+        "patient aligner": patient,
+        # and between words that are spoken very fast, pauses take the place of phones
+        "aligner without pauses": {**patient, "fsgusefiller": False},
         "listener": {
             "lm": None,
             "allphone": get_model_path("en-us/en-us-phone.lm.bin"),
