@@ -16,12 +16,13 @@ from talkcli.align import Request
 from talkcli.animate import AnimateOptions, animate
 from talkcli.audio import load_audio
 from talkcli.cli import main
-from talkcli.clip import Floats
+from talkcli.clip import Floats, Phone
 from talkcli.errors import TalkError
 from talkcli.head import CONTROLS, load_head
 from talkcli.keymaker import make_keys
 from talkcli.keys import Key, KeyFile, read_keys
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from talkcli.phones.writing import Listed, written_phones
 from tests.make import sample_speech
 from tests.make_models import make_keyed, make_model
 
@@ -171,3 +172,25 @@ def test_known_phones_are_the_keys_of_an_animation(folder: Path, tmp_path: Path)
     found = np.concatenate([chunk.vertices for chunk in chunks])
     assert found.shape == head.shape
     assert not np.array_equal(found, head)
+
+
+@pytest.mark.parametrize("suffix", [".TextGrid", ".csv", ".json", ".ctm"])
+def test_every_form_of_an_alignment_gives_the_same_keys(folder: Path, tmp_path: Path, suffix: str) -> None:
+    said = (Phone("SIL", 0.0, 0.5), Phone("M", 0.5, 0.81), Phone("AA", 0.81, 1.2), Phone("SIL", 1.2, SECONDS))
+    path = tmp_path / f"said{suffix}"
+    path.write_text(written_phones(suffix, Listed(said, (1.0,) * 4, "text", "speech")))
+    assert [key.frame for key in listed(folder, Request(file=path)).keys if key.phone in ("M", "AA")] == [15, 24]
+
+
+@pytest.mark.parametrize(
+    "sound", [np.zeros(16000), np.zeros(1600), 0.1 * np.random.default_rng(0).standard_normal(1600)]
+)
+def test_silence_and_a_tenth_of_a_second_have_keys_and_move(folder: Path, tmp_path: Path, sound: Floats) -> None:
+    soundfile.write(tmp_path / "speech.wav", sound, 16000)
+    keys = make_keys(str(tmp_path / "speech.wav"), model=str(folder / "km.safetensors"), request=None, out=None)
+    assert keys.keys[0].frame == 0
+    options = AnimateOptions(phones="head", life=0.0)
+    chunks = animate(load_audio(tmp_path / "speech.wav"), checkpoint(folder), options)
+    motion = np.concatenate([chunk.vertices for chunk in chunks])
+    assert len(motion) == keys.frames
+    assert np.isfinite(motion).all()
