@@ -36,7 +36,13 @@ TASKS = {  # task -> kinds of computation, the re-statement first
     "selftalk-biwi predict": ("plain fp32", "talk fp32", "talk bf16"),
     "faceformer-vocaset predict": ("plain fp32", "talk fp32", "talk bf16"),
     "faceformer-biwi predict": ("plain fp32", "talk fp32", "talk bf16"),
-    "selftalk-vocaset train": ("plain fp32", "talk fp32", "talk bf16"),
+    "selftalk-vocaset train": (
+        "plain fp32",
+        "talk fp32",
+        "talk bf16",
+        "talk fp32 checkpointed",
+        "talk bf16 checkpointed",
+    ),
     "faceformer-vocaset train": ("plain fp32", "talk fp32", "talk bf16"),
 }
 GOALS = {
@@ -63,8 +69,9 @@ def make_plain(method: str, data: str) -> Any:
     return FaceFormer(vertices, 64 if data == "vocaset" else 128, SUBJECTS[data], fps, data == "biwi")
 
 
-def make_ours(method: str, data: str) -> Any:
-    """Ours at the same size, as a preset of the paper has it, with random weights."""
+def make_ours(method: str, data: str, checkpointed: bool = False) -> Any:
+    """Ours at the same size, as a preset of the paper has it, with random weights; checkpointed forgets the inside of
+    whole layers till their gradients are due."""
     import numpy as np
 
     from talkcli.clip import CorpusInfo, Topology
@@ -79,7 +86,10 @@ def make_ours(method: str, data: str) -> Any:
     architecture = json.dumps(LARGE if method == "selftalk" else BASE)
     config = load(
         run_config(method),
-        overrides=[f"model.hub.architecture={architecture}"],
+        overrides=[
+            f"model.hub.architecture={architecture}",
+            f"model.hub.gradient_checkpointing={str(checkpointed).lower()}",
+        ],
         preset=preset_path(method, f"paper-{data}"),
     )
     model: Any = method_class(method)(config.model, CorpusInfo(data, topology, float(fps), subjects))
@@ -129,10 +139,12 @@ def training(method: str, data: str, kind: str) -> Callable[[], object]:
             optimizer.step()
 
         return step
-    return our_step(make_ours(method, data).train(), sound, style, target, kind)
+    _, precision, *more = kind.split()
+    model = make_ours(method, data, "checkpointed" in more).train()
+    return our_step(model, sound, style, target, precision)
 
 
-def our_step(model: Any, sound: Tensor, style: Tensor, target: Tensor, kind: str) -> Callable[[], object]:
+def our_step(model: Any, sound: Tensor, style: Tensor, target: Tensor, precision: str) -> Callable[[], object]:
     """A step as the training loop makes it; what SelfTalk's recogniser said of the clip was kept."""
     from talkcli.models.base import Batch, Reading, Speech
     from talkcli.models.recognizer import LETTERS, Spelling
@@ -160,7 +172,7 @@ def our_step(model: Any, sound: Tensor, style: Tensor, target: Tensor, kind: str
     step_in_backward(optimizer, parameters)
 
     def step() -> None:
-        with autocast(torch.device("cpu"), kind.removeprefix("talk ")):
+        with autocast(torch.device("cpu"), precision):
             terms = model.losses(batch)
         torch.stack(list(terms.values())).sum().backward()
 

@@ -30,6 +30,7 @@ from talkcli.models.recognizer import (
     recognizer_class,
     spelling,
 )
+from talkcli.models.sparing import sparing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,14 +146,16 @@ class SelfTalk(TalkModel):
         if width != heard:
             raise TalkError(f"model.interpreter_width is {width}; it must be the recogniser's, {heard}")
         self.lip_map = nn.Linear(3 * len(self.basis.indices(self.lips)), width)
-        self.transformer = nn.Transformer(
-            width,
-            config.interpreter_heads,
-            config.interpreter_layers,
-            config.interpreter_layers,
-            config.interpreter_feed_forward,
-            config.interpreter_dropout,
-            batch_first=True,
+        self.transformer = sparing(
+            nn.Transformer(
+                width,
+                config.interpreter_heads,
+                config.interpreter_layers,
+                config.interpreter_layers,
+                config.interpreter_feed_forward,
+                config.interpreter_dropout,
+                batch_first=True,
+            )
         )
         self.lm_head = nn.Linear(width, symbols)
 

@@ -16,9 +16,9 @@ from typing import Any, Literal, overload
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from talkcli.errors import TalkError
+from talkcli.models.sparing import Dropout, attention, kept_mean, made_again, spared
 
 _PARAMETRIZED = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
 
@@ -259,7 +259,7 @@ class FeatureProjection(nn.Module):
         super().__init__()
         self.layer_norm = nn.LayerNorm(config.conv_dim[-1], config.layer_norm_eps)
         self.projection = nn.Linear(config.conv_dim[-1], config.hidden_size)
-        self.dropout = nn.Dropout(config.feat_proj_dropout)
+        self.dropout = Dropout(config.feat_proj_dropout)
 
     def forward(self, features: Tensor) -> Tensor:
         projected: Tensor = self.dropout(self.projection(self.layer_norm(features)))
@@ -274,7 +274,7 @@ class Encoder(nn.Module):
         self.stable, self.layerdrop = config.do_stable_layer_norm, config.layerdrop
         self.pos_conv_embed = PositionalConvolution(config)
         self.layer_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.dropout = Dropout(config.hidden_dropout)
         self.layers = nn.ModuleList([EncoderLayer(config) for _ in range(config.num_hidden_layers)])
         self.checkpointing = False  # forget what a layer made until its gradient is due, and make it again
 
@@ -287,10 +287,8 @@ class Encoder(nn.Module):
         for layer in self.layers:
             if self.training and self.layerdrop and float(torch.rand(())) < self.layerdrop:
                 continue
-            if self.checkpointing and self.training:
-                hidden = checkpoint(layer, hidden, keys, use_reentrant=False)
-            else:
-                hidden = layer(hidden, keys)
+            again = self.checkpointing and self.training
+            hidden = made_again(layer, hidden, keys) if again else layer(hidden, keys)
         return self.layer_norm(hidden) if self.stable else hidden
 
 
@@ -342,7 +340,7 @@ class EncoderLayer(nn.Module):
         super().__init__()
         self.stable = config.do_stable_layer_norm
         self.attention = Attention(config)
-        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.dropout = Dropout(config.hidden_dropout)
         self.layer_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
         self.final_layer_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
@@ -374,9 +372,7 @@ class Attention(nn.Module):
             part(hidden).unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, H, A, D / H)
             for part in (self.q_proj, self.k_proj, self.v_proj)
         )
-        mixed = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=keys, dropout_p=self.drop if self.training else 0.0
-        )
+        mixed = attention(query, key, value, keys, self.drop if self.training else 0.0)
         out: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
         return out
 
@@ -386,12 +382,20 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Wav2Vec2Config) -> None:
         super().__init__()
+        self.drop = config.activation_dropout
         self.intermediate_dense = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.intermediate_dropout = nn.Dropout(config.activation_dropout)
         self.output_dense = nn.Linear(config.intermediate_size, config.hidden_size)
-        self.output_dropout = nn.Dropout(config.hidden_dropout)
+        self.output_dropout = Dropout(config.hidden_dropout)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        wide = self.intermediate_dropout(F.gelu(self.intermediate_dense(hidden)))
-        out: Tensor = self.output_dropout(self.output_dense(wide))
+        wide = self.intermediate_dense(hidden)
+        left = spared(wide.shape, self.drop, wide.device) if self.training and self.drop else None
+        out: Tensor = self.output_dropout(made_again(self.narrowed, wide, left))
         return out
+
+    def narrowed(self, wide: Tensor, left: Tensor | None) -> Tensor:
+        wide = F.gelu(wide)
+        if left is not None:
+            wide = wide.mul_(left).mul_(kept_mean(self.drop))
+        narrow: Tensor = self.output_dense(wide)
+        return narrow
