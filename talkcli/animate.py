@@ -26,7 +26,7 @@ from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, check_outputs, write
 from talkcli.head import load_head
-from talkcli.keys import KeyFile, check_keys, kept, poses
+from talkcli.keyfile import KeyFile, check_keys, kept, poses
 from talkcli.models.base import RATE, Guide, Motion, pick_device
 from talkcli.models.checkpoint import Checkpoint, Precision, load_checkpoint
 

@@ -17,7 +17,7 @@ from talkcli.audio import level, load_audio
 from talkcli.clip import Audio, Floats, Phone
 from talkcli.errors import TalkError
 from talkcli.export.base import beside, check_target
-from talkcli.keys import KeyFile, keys_of
+from talkcli.keyfile import KeyFile, keys_of
 from talkcli.models.base import RATE, Guide, Motion, pick_device
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint
 from talkcli.phones import tidy

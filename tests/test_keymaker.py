@@ -19,8 +19,8 @@ from talkcli.cli import main
 from talkcli.clip import Floats, Phone
 from talkcli.errors import TalkError
 from talkcli.head import CONTROLS, load_head
+from talkcli.keyfile import Key, KeyFile, read_keys
 from talkcli.keymaker import make_keys
-from talkcli.keys import Key, KeyFile, read_keys
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from talkcli.phones.writing import Listed, written_phones
 from tests.make import sample_speech

@@ -78,7 +78,7 @@ def animate(
     check_look(size=picture, view=view, background=background, renderer=renderer)
     from talkcli.animate import AnimateOptions, animate_file
     from talkcli.export import ExportOptions
-    from talkcli.keys import read_keys
+    from talkcli.keyfile import read_keys
     from talkcli.rates import parse_fps
 
     options = AnimateOptions(

@@ -18,7 +18,7 @@ from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Framed, Told
 from talkcli.models.faceformer import FaceFormer, FaceFormerConfig
-from talkcli.models.keys import exactly, near
+from talkcli.models.key_motion import exactly, near
 from talkcli.models.layers import length_mask, periodic_code
 
 

@@ -17,7 +17,7 @@ from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
 from talkcli.models.base import Framed, Speech, TalkModel
 from talkcli.models.basis import OutputBasis
-from talkcli.models.keys import at_keys, key_mask
+from talkcli.models.key_motion import at_keys, key_mask
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from talkcli.models.base import Batch, Framed, Guide, Keys, Speech, TalkModel, T
 from talkcli.models.basis import BASES, BasisName
 from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, lighten, listen
 from talkcli.models.hosts import Host, HostConfig, build_host
-from talkcli.models.keys import Completion, KeyDecoder, at_keys, chosen, interpolated, key_mask, padded
+from talkcli.models.key_motion import Completion, KeyDecoder, at_keys, chosen, interpolated, key_mask, padded
 from talkcli.models.layers import TimeMap
 from talkcli.models.losses import masked_mean, usual
 from talkcli.models.pretrained import HubConfig

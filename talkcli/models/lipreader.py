@@ -20,7 +20,7 @@ from talkcli.clip import CorpusInfo, Floats, Topology
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Pretrain, Reading, Speech
 from talkcli.models.basis import BASES, BasisName
-from talkcli.models.keys import near
+from talkcli.models.key_motion import near
 from talkcli.models.layers import TimeMap, length_mask, match_frames, periodic_code, stretch
 from talkcli.models.losses import masked_mean
 from talkcli.models.pretrained import HubConfig

@@ -66,9 +66,9 @@ def _apart(keys: Sequence[int], gap: int) -> list[int]:
     for key in keys:
         if not kept or key - kept[-1] >= gap:
             kept.append(key)
-    if kept[-1] != keys[-1]:
-        kept[-1 if len(kept) > 1 else len(kept) :] = [keys[-1]]
-    return kept
+    if kept[-1] == keys[-1]:
+        return kept
+    return [*(kept[:-1] or kept), keys[-1]]
 
 
 def filled(keys: Sequence[int], fps: float, max_gap: float) -> Frames:

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Keys, Reading, Speech
-from talkcli.models.keys import padded
+from talkcli.models.key_motion import padded
 from talkcli.train.data import Clips, Example
 
 

@@ -16,7 +16,7 @@ from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Guide, Keys, Speech
 from talkcli.models.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.models.hosts import HostConfig
-from talkcli.models.keys import NO_KEY, at_keys, interpolated
+from talkcli.models.key_motion import NO_KEY, at_keys, interpolated
 from talkcli.models.kmtalk import KMTalk, KMTalkConfig
 from tests.make_models import (
     make_batch,

@@ -13,7 +13,7 @@ from talkcli.align import Found
 from talkcli.clip import Phone
 from talkcli.errors import TalkError
 from talkcli.head import load_head
-from talkcli.keys import Key, KeyFile, keys_of, poses, read_keys
+from talkcli.keyfile import Key, KeyFile, keys_of, poses, read_keys
 from talkcli.phones.keys import KeyRule
 from tests.make_models import PLATE
 
