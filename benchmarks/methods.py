@@ -5,9 +5,9 @@
 
 Full-size architectures with random weights, a clip of 10 s, 2 threads. Every row is a process of its own; those that
 are compared take turns, one repetition each, so that what else the machine does troubles all alike (where SelfTalk
-trains, they run one after another: memory would not do for all). Seconds are the median of the repetitions after the
-first, and how much faster is the median of each turn's ratio. Memory is the most that the process ever held, torch
-itself and, where ours predicts, reading the checkpoint included.
+trains, memory would not do for all: they take turns with processes of two repetitions). Seconds are the median of the
+repetitions after a process' first, and how much faster is the median of the ratios of those that belong together.
+Memory is the most that the process ever held, torch itself and, where ours predicts, reading the checkpoint included.
 """
 
 from __future__ import annotations
@@ -196,16 +196,24 @@ def work(task: str, kind: str, checkpoint: Path) -> None:
         print(json.dumps([*took, int(peak) / 2**20]), flush=True)
 
 
+def command(task: str, kind: str, checkpoint: Path) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.methods", "--checkpoint", str(checkpoint), "--row", task, kind]
+
+
 class Row:
-    """A process of its own that computes a task in one way."""
+    """A task computed in one way, in a process of its own, or in one after another."""
 
     def __init__(self, task: str, kind: str, checkpoint: Path) -> None:
-        command = [sys.executable, "-m", "benchmarks.methods", "--checkpoint", str(checkpoint), "--row", task, kind]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.told: list[list[float]] = []
+        self.command = command(task, kind, checkpoint)
+        self.told: list[list[float]] = []  # wall seconds, CPU seconds and the peak in GiB, of each repetition
+
+    def start(self) -> None:
+        """A process; its first repetition does not count."""
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.repeat()
+        self.told.pop()
 
     def repeat(self) -> None:
-        """Once more; the first time does not count."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write("again\n")
@@ -219,36 +227,47 @@ class Row:
 
     @property
     def seconds(self) -> list[float]:
-        return [seconds for seconds, _, _ in self.told[1:]]
+        return [seconds for seconds, _, _ in self.told]
+
+    @property
+    def peak(self) -> float:
+        return max(peak for _, _, peak in self.told)
 
 
 def compared(task: str, kinds: Sequence[str], repetitions: int, checkpoint: Path) -> list[Row]:
-    """The rows of a task, measured."""
-    at_once = not task.startswith("selftalk") or task.endswith("predict")
-    rows: list[Row] = []
-    for group in [kinds] if at_once else [[kind] for kind in kinds]:
-        fresh = [Row(task, kind, checkpoint) for kind in group]
-        for _ in range(repetitions + 1):
-            for row in fresh:
+    """The rows of a task, measured in turns: one repetition each, or, where memory would not do for all, two each in a
+    process that then makes room."""
+    rows = [Row(task, kind, checkpoint) for kind in kinds]
+    if task == "selftalk-vocaset train":
+        for _ in range((repetitions + 1) // 2):
+            for row in rows:
+                row.start()
                 row.repeat()
-        for row in fresh:
-            row.end()
-        rows += fresh
+                row.repeat()
+                row.end()
+        return rows
+    for row in rows:
+        row.start()
+    for _ in range(repetitions):
+        for row in rows:
+            row.repeat()
+    for row in rows:
+        row.end()
     return rows
 
 
 def line(task: str, kind: str, row: Row, plain: Row) -> str:
     """A line of the table."""
-    seconds, peak = row.seconds, row.told[-1][2]
+    seconds, peak = row.seconds, row.peak
     faster = statistics.median(a / b for a, b in zip(plain.seconds, seconds, strict=True))
     cells = (
         task,
         kind,
         f"{statistics.median(seconds):.2f} ({min(seconds):.2f}-{max(seconds):.2f})",
-        f"{statistics.median(cpu for _, cpu, _ in row.told[1:]):.1f}",
+        f"{statistics.median(cpu for _, cpu, _ in row.told):.1f}",
         f"{peak:.2f}",
         f"{faster:.2f}x",
-        f"{100 * peak / plain.told[-1][2]:.0f} %",
+        f"{100 * peak / plain.peak:.0f} %",
         GOALS.get((task, kind), ""),
     )
     return f"| {' | '.join(cells)} |"
@@ -275,8 +294,7 @@ def main() -> None:
             if options.only not in task:
                 continue
             if task.endswith("predict"):
-                saving = Row(task, "save", checkpoint)
-                saving.end()
+                subprocess.run(command(task, "save", checkpoint), check=True)
             rows = compared(task, kinds, options.repetitions, checkpoint)
             for kind, row in zip(kinds, rows, strict=True):
                 print(line(task, kind, row, rows[0]), flush=True)
