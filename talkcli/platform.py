@@ -85,9 +85,9 @@ def torch_has_cuda() -> bool:
 
 
 def _links_cuda(torchaudio: Path) -> bool:
-    """Whether torchaudio's compiled library, in this package folder, needs CUDA's."""
+    """Whether a compiled library in this package folder needs CUDA's; their names differ from release to release."""
     try:
-        return _CUDA_LIBRARY.encode() in (torchaudio / "lib" / "libtorchaudio.abi3.so").read_bytes()
+        return any(_CUDA_LIBRARY.encode() in library.read_bytes() for library in (torchaudio / "lib").glob("*.so"))
     except OSError:
         return False
 

@@ -22,12 +22,19 @@ def finder() -> object:
     return found
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> str:
-    """A torchaudio whose compiled library links CUDA."""
+@pytest.fixture(params=["libtorchaudio.abi3.so", "_torchaudio.so"])  # of 2.11.0 and of 2.11.1
+def library(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A torchaudio's compiled library that links CUDA."""
     (tmp_path / "lib").mkdir()
-    (tmp_path / "lib" / "libtorchaudio.abi3.so").write_bytes(b"ELF libtorch.so libc10_cuda.so")
-    return str(tmp_path)
+    path = tmp_path / "lib" / request.param
+    path.write_bytes(b"ELF libtorch.so libc10_cuda.so")
+    return path
+
+
+@pytest.fixture
+def package(library: Path) -> str:
+    """The package's folder."""
+    return str(library.parents[1])
 
 
 def test_the_guard_is_installed_once(finder: object) -> None:
@@ -47,10 +54,9 @@ def test_the_guard_stands_in_only_for_a_cuda_torchaudio_beside_a_cpu_torch(
 
 
 def test_a_cpu_torchaudio_or_a_broken_one_is_left_alone(
-    finder: platform._CpuTorchaudio, package: str, monkeypatch: pytest.MonkeyPatch
+    finder: platform._CpuTorchaudio, package: str, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "torch_has_cuda", lambda: False)
-    library = Path(package) / "lib" / "libtorchaudio.abi3.so"
     library.write_bytes(b"ELF libtorch.so")
     assert finder.find_spec(EXTENSION, [package]) is None
     library.unlink()
