@@ -31,6 +31,11 @@ def _plugged(host: str, mode: str) -> Row:
     return Row("kmtalk", settings, f"{host} completed by KMTalk: {how}", after=host)
 
 
+def _told(phones: Phones, about: str) -> Row:
+    """The models of the row kmtalk, whose keys somebody else tells."""
+    return Row("kmtalk", about=f"the same models, {about}", phones=phones, run="kmtalk")
+
+
 def _dual_rows() -> dict[str, Row]:
     """DualTalker with and without its dual task at all, half and a quarter of the data, its parts, and its hosts."""
     rows = {
@@ -62,9 +67,9 @@ ROWS: dict[str, Row] = {
         "selftalk", ("model.latent_weight=0", "model.ctc_weight=0"), "without the latent and the CTC loss"
     ),
     "kmtalk": Row("kmtalk", about="keys where its own phone head hears phones begin and end"),
-    "kmtalk-known-phones": Row(
-        "kmtalk", about="the same models, with the true times of phones", phones="data", run="kmtalk"
-    ),
+    "kmtalk-known-phones": _told("data", "with the true times of phones"),
+    "kmtalk-shifted-keys": _told("shifted", "with the true times, each a frame early or late"),
+    "kmtalk-random-keys": _told("random", "with as many times anywhere"),
     "kmtalk-uniform-keys": Row("kmtalk", ("model.keys.source=uniform",), "nine keys a second wherever they fall"),
     "kmtalk-no-key-decoder": Row("kmtalk", ("model.key_layers=0",), "keys from the sound of their own frame"),
     "kmtalk-no-audio": Row("kmtalk", ("model.completion_audio=false",), "completion without the sound"),

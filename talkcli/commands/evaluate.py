@@ -33,9 +33,10 @@ def evaluate(
         bool, typer.Option("--keep-going", help="Leave out clips that cannot be compared, and tell them at the end.")
     ] = False,
     phones: Annotated[
-        Literal["auto", "head", "asr", "data"],
+        Literal["auto", "head", "asr", "data", "shifted", "random"],
         typer.Option(
-            help="Who tells the product where lips meet, as in animate; data: key frames from the data's own phones."
+            help="Who tells the product where lips meet, as in animate; data: key frames from the data's own phones, "
+            "shifted: each a frame early or late, random: as many anywhere."
         ),
     ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",

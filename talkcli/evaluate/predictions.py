@@ -6,7 +6,7 @@ Shape letters: T frames, V vertices, N training subjects.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkcli.audio import level
+from talkcli.clip import Phone
 from talkcli.errors import TalkError
 from talkcli.files.motion import FOLDER, READERS, open_motion
 from talkcli.files.paths import natural_key, regular_files
+from talkcli.phones.keys import scattered, shifted
 from talkcli.prepared import ClipEntry, Corpus
 
 if TYPE_CHECKING:
@@ -28,8 +30,13 @@ CONDITION = "_condition_"  # stands before the style in the names of FaceFormer'
 ALIGN = "type `talk align` with the folder of the data"
 Motion = NDArray[np.floating[Any]]
 # Who tells where lips meet, see animate; and the key frames of methods that have any: the model's own phone head where
-# it has one, for "data", and where it has none, the phones of the data
-Phones = Literal["auto", "head", "asr", "data"]
+# it has one; where it has none, and for those of KNOWN, the phones of the data
+Phones = Literal["auto", "head", "asr", "data", "shifted", "random"]
+KNOWN: dict[str, Callable[[Sequence[Phone], float, np.random.Generator], Sequence[Phone]]] = {
+    "data": lambda phones, fps, rng: phones,
+    "shifted": shifted,
+    "random": scattered,
+}
 
 
 class Predictions(Protocol):
@@ -140,12 +147,17 @@ class ModelPredictions:
         model, audio = self.checkpoint.model, level(self.corpus.audio(entry))
         one_hot = np.array([name == style for name in model.corpus.subjects], np.float32)  # (N,)
         guide = None
-        if model.key_rule is not None and (host is not None or self.phones == "data" or not model.hears_phones):
-            phones = self.corpus.phones(entry)
+        if model.key_rule is not None and (host is not None or self.phones in KNOWN or not model.hears_phones):
+            phones = self._known_phones(entry)
             if not phones and model.key_rule.source == "phones":
                 raise TalkError(f"{entry.name} has no phones, whose boundaries are the keys of '{self.name}': {ALIGN}")
             guide = Guide(phones=phones, host=None if host is None else np.asarray(host, np.float32))
         return model.animate(audio, self.corpus.template(entry.subject), one_hot, guide).vertices
+
+    def _known_phones(self, entry: ClipEntry) -> Sequence[Phone]:
+        """The data's, displaced where the keys of that are asked for: the same in every run."""
+        rng = np.random.default_rng(zlib.crc32(entry.name.encode()))
+        return KNOWN.get(self.phones, KNOWN["data"])(self.corpus.phones(entry), self.corpus.info.fps, rng)
 
     def product(self, entry: ClipEntry, style: str) -> Motion | None:
         from talkcli.animate import AnimateOptions, animate
@@ -153,7 +165,9 @@ class ModelPredictions:
         info = self.corpus.info
         if info.topology.contact is None:
             return None
-        phones: Literal["auto", "head", "asr"] = "head" if self.phones == "data" else self.phones
+        phones: Literal["auto", "head", "asr"] = (
+            self.phones if self.phones == "auto" or self.phones == "asr" else "head"
+        )
         options = AnimateOptions(subject=entry.subject, style=style, fps=info.fps, phones=phones, life=0.0)
         return np.concatenate([chunk.vertices for chunk in animate(self.corpus.audio(entry), self.checkpoint, options)])
 

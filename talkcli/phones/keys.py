@@ -6,7 +6,7 @@ Shape letters: T frames, N keys, A steps, P phone names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -91,6 +91,29 @@ def varied(keys: Frames, rule: KeyRule, rng: np.random.Generator) -> Frames:
     inner = np.unique(inner + moved)
     inside = inner[(inner > keys[0]) & (inner < keys[-1])]
     return np.concatenate([keys[:1], inside, keys[1:][-1:]])
+
+
+def shifted(phones: Sequence[Phone], fps: float, rng: np.random.Generator) -> list[Phone]:
+    """Phones whose boundaries lie a frame earlier or later, as an aligner may miss them."""
+    edges = _edges(phones)
+    return _moved(phones, edges + rng.choice([-1.0, 1.0], len(edges)) / fps)
+
+
+def scattered(phones: Sequence[Phone], fps: float, rng: np.random.Generator) -> list[Phone]:
+    """As many boundaries at random times between the first and the last, as nobody would place them."""
+    edges = _edges(phones)
+    return _moved(phones, rng.uniform(edges[0], edges[-1], len(edges)) if len(edges) else edges)
+
+
+def _edges(phones: Sequence[Phone]) -> NDArray[np.float64]:
+    """The times, rising, at which phones begin and end."""
+    return np.unique([time for phone in phones for time in (phone.start, phone.end)])
+
+
+def _moved(phones: Sequence[Phone], edges: NDArray[np.float64]) -> list[Phone]:
+    """The phones with these boundaries in place of their own, put in order; none before the sound."""
+    now = dict(zip(_edges(phones).tolist(), np.sort(edges).clip(0).tolist(), strict=True))
+    return [replace(phone, start=now[phone.start], end=now[phone.end]) for phone in phones]
 
 
 def heard_phones(log_probabilities: NDArray[np.floating], rate: float) -> list[Phone]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from talkcli.clip import Phone
 from talkcli.errors import TalkError
 from talkcli.phones import INDEX, PHONES
-from talkcli.phones.keys import SWITCH, KeyRule, heard_phones, key_frames, varied
+from talkcli.phones.keys import SWITCH, KeyRule, heard_phones, key_frames, scattered, shifted, varied
 
 RULE = KeyRule()
 SAID = [Phone("SIL", 0.0, 0.4), Phone("M", 0.4, 0.5), Phone("AA", 0.5, 0.7), Phone("SIL", 0.7, 1.0)]
@@ -108,3 +108,23 @@ def test_a_phone_head_is_heard_as_phones_without_flicker() -> None:
 def test_a_rule_that_cannot_be_is_refused(key: str, value: float) -> None:
     with pytest.raises(TalkError, match=key):
         KeyRule(**{key: value})  # type: ignore[arg-type]
+
+
+def test_shifted_phones_have_each_boundary_a_frame_early_or_late_and_stay_in_order() -> None:
+    moved = shifted(SAID, 30, np.random.default_rng(0))
+    assert [phone.name for phone in moved] == [phone.name for phone in SAID]
+    for own, other in zip(SAID[1:], moved[1:], strict=True):
+        assert abs(other.start - own.start) == pytest.approx(1 / 30)
+    assert moved[0].start in (0.0, pytest.approx(1 / 30))  # nothing begins before the sound
+    assert all(left.end == right.start for left, right in pairwise(moved))
+
+
+def test_scattered_phones_are_as_many_between_the_same_ends_at_other_times() -> None:
+    moved = scattered(SAID, 30, np.random.default_rng(0))
+    assert len(moved) == len(SAID)
+    times = [time for phone in moved for time in (phone.start, phone.end)]
+    assert times == sorted(times)
+    assert min(times) >= 0
+    assert max(times) <= 1
+    assert not {phone.start for phone in moved} & {phone.start for phone in SAID}
+    assert scattered([], 30, np.random.default_rng(0)) == shifted([], 30, np.random.default_rng(0)) == []
