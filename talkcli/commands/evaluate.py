@@ -39,6 +39,12 @@ def evaluate(
             "shifted: each a frame early or late, random: as many anywhere."
         ),
     ] = "auto",
+    styles: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Speak clips of unknown subjects in at most so many styles; 0: all, as protocols ask."
+        ),
+    ] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     jobs: Annotated[int, typer.Option(min=0, help="Processes that read predictions; 0: one a core.")] = 0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over the report in --out.")] = False,
@@ -52,6 +58,9 @@ def evaluate(
     if out is not None:
         check_out(out, force)
     words = ["talk", "evaluate", *sources, "--data", str(data), "--split", split, "--protocol", protocol]
+    usual = {"--lrp-mm": f"{Settings().lrp_mm:g}", "--phones": "auto", "--styles": "0"}
+    chosen = {"--lrp-mm": f"{lrp_mm:g}", "--phones": phones, "--styles": str(styles)}
+    words += [word for name, value in chosen.items() if value != usual[name] for word in (name, value)]
     options = EvaluateOptions(
         sources=sources,
         data=data,
@@ -59,11 +68,12 @@ def evaluate(
         protocol=protocol,
         settings=Settings(lrp_mm=lrp_mm),
         phones=phones,
+        styles=styles,
         device=device,
         jobs=jobs or os.cpu_count() or 1,
         keep_going=keep_going,
         heat=out is not None,
-        command=shlex.join([*words, *(["--lrp-mm", f"{lrp_mm:g}"] if lrp_mm != Settings().lrp_mm else [])]),
+        command=shlex.join(words),
     )
     evaluation = judge(options)
     if as_json:

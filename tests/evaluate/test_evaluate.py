@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from talkcli.cli import main
 from talkcli.clip import CorpusInfo, Floats, Topology
 from talkcli.errors import TalkError
 from talkcli.evaluate import EvaluateOptions, evaluate
@@ -69,6 +72,16 @@ def judged(data: Path, *sources: Path, **options: Any) -> Evaluation:
 
 def score(evaluation: Evaluation, metric: str, model: str = "theirs") -> float:
     return evaluation.scores[model][metric].value
+
+
+def test_the_command_that_repeats_an_evaluation_is_told_with_it(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = str(save_predictions(tmp_path / "theirs"))
+    words = ["evaluate", theirs, "--data", str(data), "--split", "test", "--protocol", "talk"]
+    more = ["--lrp-mm", "3", "--phones", "head", "--styles", "2"]
+    assert main([*words, *more, "--json", "--jobs", "1"]) == 0
+    assert json.loads(capsys.readouterr().out)["provenance"]["command"] == shlex.join(["talk", *words, *more])
 
 
 def test_files_of_another_tool_get_every_number_that_the_data_can_tell(data: Path, tmp_path: Path) -> None:
