@@ -92,12 +92,14 @@ class _NoiseTracker:
         return np.asarray(mel * (np.maximum(gain, 1.0 / self.LARGEST) @ _neighbours()), np.float32)
 
     def _smooth(self, mel: Floats) -> Floats:
-        from scipy.signal import lfilter
-
         assert self.power is not None
-        power = lfilter([0.3], [1.0, -0.7], mel, axis=0, zi=0.7 * self.power[None].astype(np.float64))[0]
-        self.power = power[-1].astype(np.float32)
-        return np.asarray(power, np.float32)
+        power = np.empty_like(mel)
+        now = self.power.astype(np.float64)
+        for i, value in enumerate(0.3 * mel.astype(np.float64)):  # scipy's filter would cost every start a second
+            now = value + 0.7 * now
+            power[i] = now
+        self.power = power[-1]
+        return power
 
     def _mask(self, signal: Floats) -> Floats:
         """What follows a louder sound too quickly to be heard gives way to a fifth of that sound's fading peak."""

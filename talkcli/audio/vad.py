@@ -148,8 +148,6 @@ def _load_weights() -> dict[str, Floats] | None:
 
 def _silero(samples: Floats, weights: Mapping[str, Floats], gain: float = 1.0) -> Floats:
     """Silero VAD 6 at 16 kHz: spectrum, four convolutions, one recurrent cell; (S,) -> (N,)."""
-    from scipy.special import expit
-
     steps = -(-len(samples) // STEP)
     hidden, cell = np.zeros(128, np.float32), np.zeros(128, np.float32)
     found = np.empty(steps, np.float32)
@@ -161,11 +159,16 @@ def _silero(samples: Floats, weights: Mapping[str, Floats], gain: float = 1.0) -
         gates = _encoded(part, weights) @ weights["lstm_cell.weight_ih"].T + bias  # (N, 4 * 128)
         for i, gate in enumerate(gates, first):
             gate = gate + hidden @ inner
-            opened = expit(gate)  # of the third quarter only tanh is used
+            opened = _logistic(gate)  # of the third quarter only tanh is used
             cell = opened[128:256] * cell + opened[:128] * np.tanh(gate[256:384])
             hidden = opened[384:] * np.tanh(cell)
             found[i] = np.maximum(hidden, 0.0) @ weights["final_conv.weight"][0, :, 0] + weights["final_conv.bias"][0]
-    return np.asarray(expit(found), np.float32)
+    return _logistic(found)
+
+
+def _logistic(values: Floats) -> Floats:
+    """1 / (1 + exp(-x)); scipy's would cost every start a quarter of a second."""
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * values), np.float32)
 
 
 def _encoded(samples: Floats, weights: Mapping[str, Floats]) -> Floats:
