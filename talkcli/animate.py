@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -326,6 +326,59 @@ def contacts(motion: Motion, origin: float, trusted: Sequence[Phone], known: boo
     return contact.merged([*found, *contact.from_phones(trusted)])
 
 
+@dataclass(frozen=True)
+class Animated:
+    """What came of a sound: how long it is, and how many frames its motion has."""
+
+    seconds: float
+    frames: int
+
+
+def load_speech(source: str) -> Audio:
+    """The sound of a file, or of standard input for "-".
+
+    Raises:
+        TalkError: it is none, or has no samples.
+    """
+    audio = load_audio("-" if source == "-" else Path(source), RATE)
+    if not len(audio.samples):
+        raise TalkError(f"{'standard input' if source == '-' else source} has no samples: there is nothing to animate")
+    return audio
+
+
+class Animator:
+    """A model that animates one sound after another; it is loaded for the first, while that is being heard."""
+
+    def __init__(self, model: str, device: str = "auto", precision: Precision = "fp32") -> None:
+        self._model, self._device, self._precision = model, device, precision
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        return load_checkpoint(self._model, pick_device(self._device), self._precision)
+
+    def check(self, options: AnimateOptions) -> None:
+        """Loads the model.
+
+        Raises:
+            TalkError: it cannot be, or has not the subject or style.
+        """
+        _template(self.checkpoint, options.subject or next(iter(self.checkpoint.templates)))
+        _style(self.checkpoint, options)
+
+    def write(
+        self, audio: Audio, outputs: Sequence[Path], options: AnimateOptions, export_options: ExportOptions
+    ) -> Animated:
+        """Speech into files; the suffix picks the format.
+
+        Raises:
+            TalkError: whatever is wrong with the model, the options or an output; nothing is written then.
+        """
+        with hearing(audio, options) as heard:  # while the model is loaded
+            clips = animate(audio, self.checkpoint, options, heard)
+            frames = write(clips, outputs, export_options, frame_count(audio, options.fps))
+        return Animated(audio.seconds, frames)
+
+
 def animate_file(
     source: str,
     outputs: Sequence[Path],
@@ -335,7 +388,7 @@ def animate_file(
     export_options: ExportOptions,
     device: str = "auto",
     precision: Precision = "fp32",
-) -> None:
+) -> Animated:
     """Speech from a file, or "-" for standard input, into files; the suffix picks the format.
 
     Raises:
@@ -343,9 +396,5 @@ def animate_file(
     """
     export_options = replace(export_options, sound=None if source == "-" else Path(source))
     check_outputs(outputs, export_options)
-    audio = load_audio("-" if source == "-" else Path(source), RATE)
-    if not len(audio.samples):
-        raise TalkError(f"{'standard input' if source == '-' else source} has no samples: there is nothing to animate")
-    with hearing(audio, options) as heard:  # while the model is loaded
-        checkpoint = load_checkpoint(model, pick_device(device), precision)
-        write(animate(audio, checkpoint, options, heard), outputs, export_options, frame_count(audio, options.fps))
+    audio = load_speech(source)
+    return Animator(model, device, precision).write(audio, outputs, options, export_options)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.animate import AnimateOptions, animate, frame_count, hearing
+from talkcli.animate import Animated, AnimateOptions, animate, frame_count, hearing
 from talkcli.audio import load_audio
 from talkcli.clip import Floats, MotionClip
 from talkcli.console import note
@@ -56,7 +56,7 @@ def compare_files(
     export_options: ExportOptions,
     device: str = "auto",
     precision: Precision = "fp32",
-) -> None:
+) -> Animated:
     """Speech from a file, or "-", as the model speaks it beside each of the things, in an .mp4.
 
     A thing is another model, or a file of motion for the same sound; each file adds a view of the model's distance
@@ -77,7 +77,10 @@ def compare_files(
     topology = first.model.corpus.topology
     with hearing(audio, options) as heard:  # once for all
         panels = _panels(first, shown, lambda checkpoint: animate(audio, checkpoint, options, heard))
-        write(panels, output, topology=topology, fps=options.fps, audio=audio, options=export_options, total=total)
+        frames = write(
+            panels, output, topology=topology, fps=options.fps, audio=audio, options=export_options, total=total
+        )
+    return Animated(audio.seconds, frames)
 
 
 def _panels(first: Checkpoint, shown: Sequence[Recorded | Checkpoint], speak: Speak) -> list[Panel]:

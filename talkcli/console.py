@@ -21,6 +21,26 @@ class Step(Protocol):
     def __call__(self, count: int = 1) -> None: ...
 
 
+class Listener(Protocol):
+    """Hears notes and progress in place of the person at the terminal, from any thread."""
+
+    def note(self, text: str) -> None: ...
+    def progress(self, title: str, total: int | None) -> Step: ...
+
+
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def told_to(listener: Listener) -> Iterator[None]:
+    """Until this ends, notes and progress of all threads go to the listener."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
 @cache
 def stderr() -> Console:
     from rich.console import Console
@@ -29,7 +49,15 @@ def stderr() -> Console:
 
 
 def note(text: str) -> None:
-    """One line for the person at the terminal."""
+    """One line for the person at the terminal, or for whoever listens in their place."""
+    if _listeners:
+        _listeners[-1].note(text)
+    else:
+        say(text)
+
+
+def say(text: str) -> None:
+    """One line for the person at the terminal, whoever listens."""
     stderr().print(text, markup=False)
 
 
@@ -59,13 +87,17 @@ def some(names: Sequence[str]) -> str:
 
 @contextmanager
 def progress(title: str, total: int | None) -> Iterator[Step]:
-    """A progress bar in a terminal; nothing elsewhere, and nothing from worker processes."""
+    """A progress bar in a terminal; nothing elsewhere, and nothing from worker processes. A listener gets the steps."""
+    if _listeners:
+        yield _listeners[-1].progress(title, total)
+        return
     if not sys.stderr.isatty() or parent_process() is not None:
         yield lambda count=1: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr(), transient=True) as bar:
+    aside = sys.stdout.isatty()  # else rich would print results above the bar, to stderr, and not where they are piped
+    with Progress(*columns, console=stderr(), transient=True, redirect_stdout=aside) as bar:
         task = bar.add_task(title, total=total)
         yield lambda count=1: bar.advance(task, count)

@@ -11,7 +11,8 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -60,6 +61,39 @@ def end_with_parent() -> None:
         os._exit(1)
 
     Thread(target=wait, name="end with parent", daemon=True).start()
+
+
+@contextmanager
+def threads_each(count: int) -> Iterator[None]:
+    """Processes started now leave the other cores to each other: their numerical libraries read this as they load."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, str(count)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on: of a job on a cluster, those it was given."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not a system with affinities
+        return os.cpu_count() or 1
+
+
+def free_memory() -> int | None:
+    """Bytes that programs could still take, as far as the system tells."""
+    try:
+        told = Path("/proc/meminfo").read_text("utf-8")
+    except OSError:
+        return None
+    return next((int(line.split()[1]) << 10 for line in told.splitlines() if line.startswith("MemAvailable:")), None)
 
 
 def open_to_readers(path: Path) -> None:

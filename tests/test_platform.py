@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from talkcli import platform
-from talkcli.platform import guard_torchaudio, open_to_readers
+from talkcli.platform import free_memory, guard_torchaudio, open_to_readers, threads_each, usable_cores
 
 EXTENSION = "torchaudio._extension"
 
@@ -100,3 +101,25 @@ def test_a_file_kept_to_its_owner_is_opened_to_readers(tmp_path: Path) -> None:
     file.touch(mode=0o600)
     open_to_readers(file)
     assert file.stat().st_mode == usual.stat().st_mode
+
+
+def test_processes_started_meanwhile_are_told_how_many_threads_are_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    with threads_each(3):
+        assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "3"
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "MKL_NUM_THREADS" not in os.environ
+
+
+def test_cores_are_those_that_this_process_may_use() -> None:
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+    code += "from talkcli.platform import usable_cores; print(usable_cores())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"1\n"
+    assert usable_cores() >= 1
+
+
+def test_free_memory_is_part_of_all_memory() -> None:
+    found = free_memory()
+    assert found is not None
+    assert 0 < found < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

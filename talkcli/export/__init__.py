@@ -11,10 +11,20 @@ from talkcli.clip import MotionClip
 from talkcli.console import progress
 from talkcli.errors import TalkError
 from talkcli.export import arkit, cues, gltf, html, npz, points, usd, video, visemes, wav
-from talkcli.export.base import NUMBER, ExportOptions, Format, Job, check_sequence, check_target, checked, part
+from talkcli.export.base import NUMBER, ExportOptions, Format, Job, check_sequence, check_target, checked, part, sweep
 from talkcli.export.share import share
 
-__all__ = ["EXPORTERS", "ExportOptions", "Job", "check_outputs", "check_target", "find_format", "write"]
+__all__ = [
+    "EXPORTERS",
+    "ExportOptions",
+    "Job",
+    "check_outputs",
+    "check_target",
+    "find_format",
+    "places",
+    "sweep",
+    "write",
+]
 
 EXPORTERS: dict[str, Format] = {
     ".mp4": Format(video.write_mp4),
@@ -66,7 +76,7 @@ def check_outputs(outputs: Sequence[Path], options: ExportOptions) -> None:
     seen: set[Path] = set()
     for path in outputs:
         found = find_format(path)
-        place = (path.parent if found.sequence else path).resolve()
+        place = found.place(path).resolve()
         if place in seen:
             raise TalkError(f"{path} would be written twice: name each output once.")
         seen.add(place)
@@ -75,6 +85,12 @@ def check_outputs(outputs: Sequence[Path], options: ExportOptions) -> None:
             found.check(path)
     for path in _beside(outputs, options):
         check_target(path, options.force)
+
+
+def places(outputs: Sequence[Path], options: ExportOptions) -> dict[Path, Path]:
+    """The file, or the folder of frames, that comes of each output, and of what lies beside the outputs."""
+    formats = {path: find_format(path) for path in outputs} | _beside(outputs, options)
+    return {path: form.place(path) for path, form in formats.items()}
 
 
 def _beside(outputs: Sequence[Path], options: ExportOptions) -> dict[Path, Format]:

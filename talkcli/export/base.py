@@ -83,6 +83,10 @@ class Format:
     sequence: bool = False
     check: Callable[[Path], object] | None = None
 
+    def place(self, path: Path) -> Path:
+        """What comes of an output's name: its file, or the folder of a sequence."""
+        return path.parent if self.sequence else path
+
     def to(self, job: Job) -> Callable[[Iterator[MotionClip]], int]:
         """Writes the chunks that it is given."""
         return lambda chunks: self.write(chunks, job)
@@ -91,7 +95,7 @@ class Format:
 @contextmanager
 def part(target: Path, form: Format) -> Iterator[Path]:
     """Where to write a target until it is whole: a free name beside it, for a sequence a new folder."""
-    with beside(target.parent if form.sequence else target) as path:
+    with beside(form.place(target)) as path:
         if form.sequence:
             path.mkdir()
         yield path
@@ -149,15 +153,23 @@ def beside(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise TalkError(f"{target} could not be written: {error.strerror or error}.") from error
     finally:
-        for leftover in target.parent.glob(f"{_literal(path.name)}*"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+        _remove(target, str(os.getpid()))
 
 
-def _literal(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+def sweep(target: Path) -> None:
+    """Removes what a process that was killed in `beside` left there; nobody may be writing the target now."""
+    _remove(target.resolve(), r"\d+")
+
+
+def _remove(target: Path, process: str) -> None:
+    mine = re.compile(rf"\.{re.escape(target.name)}\.{process}\.part.*", re.DOTALL)
+    if not target.parent.is_dir():
+        return
+    for leftover in [child for child in target.parent.iterdir() if mine.fullmatch(child.name)]:
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def checked(chunks: Iterable[MotionClip]) -> Iterator[MotionClip]:

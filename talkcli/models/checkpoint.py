@@ -147,8 +147,13 @@ def load_checkpoint(model: str, device: torch.device | None = None, precision: P
         raise TalkError(f"{path} is a lip reader, and animates nothing: `talk score --reader` takes it")
     built, templates = _build(path, told, tensors, method_class, precision, device)
     assert isinstance(built, TalkModel)
-    name = path.stem if path.parent == SHIPPED else (path.parent.name if path.stem in ("best", "last") else path.stem)
-    return Checkpoint(built, name, told["method"], templates, told.get("provenance", {}))
+    return Checkpoint(built, checkpoint_name(path), told["method"], templates, told.get("provenance", {}))
+
+
+def checkpoint_name(path: Path) -> str:
+    """What a checkpoint's model is called: as its file, or as the folder of its run."""
+    run = path.stem in ("best", "last") and path.parent != SHIPPED
+    return path.parent.name if run else path.stem
 
 
 @dataclass(frozen=True, eq=False)

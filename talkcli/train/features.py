@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from talkcli.clip import Audio
 from talkcli.console import note, progress
 from talkcli.errors import TalkError
 from talkcli.models.basis import BASES, OutputBasis
-from talkcli.platform import end_with_parent
+from talkcli.platform import end_with_parent, threads_each
 from talkcli.prepared import Corpus, clip_path
 
 VERSION = 1  # of the speech files below; a change makes them anew
@@ -103,7 +102,7 @@ class Store:
         try:
             with (
                 progress("features", len(missing)) as step,
-                _one_thread_each(),
+                threads_each(1),
                 ProcessPoolExecutor(jobs, context, _start, (self.recipe,)) as pool,
             ):
                 for _ in pool.map(_make, missing, chunksize=8):
@@ -133,22 +132,6 @@ def _head_key() -> str:
     """Changes with the packaged head and its motion basis."""
     resources = Path(talkcli.__file__).parent / "resources"
     return hashlib.sha256(b"".join((resources / n).read_bytes() for n in ("head.npz", "basis.npz"))).hexdigest()
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started now leave the other cores to each other: their numerical libraries read this as they load."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 _worker: dict[str, Any] = {}

@@ -13,7 +13,7 @@ import pytest
 
 from talkcli.clip import MotionClip
 from talkcli.errors import TalkError
-from talkcli.export import EXPORTERS, ExportOptions, check_target, npz, write
+from talkcli.export import EXPORTERS, ExportOptions, check_target, npz, places, sweep, write
 from tests.export.make_clips import make_chunks, make_head_chunks, target, written
 
 LOOK = ExportOptions(size=(32, 32), renderer="software")
@@ -136,3 +136,27 @@ def test_names_with_odd_letters_are_no_trouble(tmp_path: Path) -> None:
     path = tmp_path / "-f [a*] 日本 %d'.mp4"
     write(make_chunks([2]), path, LOOK)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_beside_a_target_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "a[b].mp4"
+    for name in (
+        ".a[b].mp4.12.part.wav",
+        ".a[b].mp4.345.part.old",
+        ".a[b].mp4.mp4.12.part",
+        ".ab.mp4.12.part",
+        "a[b].mp4",
+    ):
+        (tmp_path / name).touch()
+    (tmp_path / ".a[b].mp4.12.part").mkdir()
+    sweep(target)
+    assert {path.name for path in tmp_path.iterdir()} == {".a[b].mp4.mp4.12.part", ".ab.mp4.12.part", "a[b].mp4"}
+
+
+def test_places_are_all_files_and_folders_that_come_of_outputs(tmp_path: Path) -> None:
+    outputs = [tmp_path / "a.glb", tmp_path / "b" / "%d.png", tmp_path / "c.pc2"]
+    found = places(outputs, replace(LOOK, sound=tmp_path / "c.wav"))
+    assert list(found.values()) == [
+        tmp_path / name for name in ("a.glb", "b", "c.pc2", "a.wav", "c.obj")
+    ]  # the speech itself, c.wav, stays
+    assert found[outputs[1]] == tmp_path / "b"
