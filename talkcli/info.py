@@ -5,7 +5,6 @@ Shape letters: T frames, V vertices, F triangles.
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from talkcli.files import meshes, motion
 from talkcli.files.archives import is_archive
 from talkcli.files.arrays import map_npy
 from talkcli.files.pickles import load_pickle
+from talkcli.files.tensors import Header, read_header
 from talkcli.head import load_head
 from talkcli.phones.files import PHONE_SUFFIXES, read_phones
 from talkcli.prepared import MANIFEST, Corpus
@@ -112,16 +112,10 @@ def _prepared(path: Path) -> Facts:
 
 def _safetensors(path: Path) -> Facts:
     """A checkpoint or a prepared clip, by what its header says; no weights are read."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as data:
-            told = json.loads((data.metadata() or {}).get("talk", "null"))
-            shapes = {name: tuple(data.get_slice(name).get_shape()) for name in data.keys()}  # noqa: SIM118  # no dict
-    except (OSError, SafetensorError, ValueError) as error:
-        raise TalkError(f"'{path}' cannot be read as safetensors: {error}") from error
+    header = read_header(path)
+    told, shapes = header.told, header.shapes
     if isinstance(told, dict) and "method" in told:
-        return _checkpoint(told, shapes)
+        return _checkpoint(header)
     if isinstance(told, dict) and "recipe" in told:
         motion_of = "controls" if "controls" in told else "vertices"
         return {
@@ -131,13 +125,12 @@ def _safetensors(path: Path) -> Facts:
     raise TalkError(f"'{path}' is neither a checkpoint nor a clip of talk")
 
 
-def _checkpoint(told: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> Facts:
-    corpus, provenance = (part if isinstance(part := told.get(key), dict) else {} for key in ("corpus", "provenance"))
-    weights = sum(int(np.prod(shape)) for name, shape in shapes.items() if name.startswith("model."))
+def _checkpoint(header: Header) -> Facts:
+    corpus, provenance = header.table("corpus"), header.table("provenance")
     return {
         "kind": "checkpoint",
-        "method": told["method"],
-        "weights": weights,
+        "method": header.told["method"],
+        "weights": header.count("model."),
         "data": corpus.get("name"),
         "fps": corpus.get("fps"),
         "unit": corpus.get("unit"),
@@ -145,7 +138,7 @@ def _checkpoint(told: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) 
         "styles": corpus.get("subjects"),
         "step": provenance.get("step"),
         "made by": provenance.get("command"),
-        "version": told.get("version"),
+        "version": header.told.get("version"),
     }
 
 

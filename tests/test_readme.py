@@ -54,7 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: bytes) -> Pat
         path.parent.mkdir(parents=True)
         path.write_bytes(model)
     save_checkpoint(tmp_path / "shipped" / f"{KEYED_MODEL}.safetensors", make_keyed(), "kmtalk", {}, {})
-    monkeypatch.setattr("talkcli.models.checkpoint.SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr("talkcli.resources.MODELS", tmp_path / "shipped")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

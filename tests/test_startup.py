@@ -30,6 +30,11 @@ def test_a_mistake_in_the_options_loads_nothing_heavy() -> None:
     assert not set(HEAVY) & set(eval(loaded))
 
 
+def test_models_are_listed_without_torch() -> None:
+    loaded = run("import sys; from talkcli.cli import main; main(['models']); print([*sys.modules])")
+    assert not set(HEAVY) - {"numpy"} & set(eval(loaded))
+
+
 def test_torchaudio_and_what_imports_it_load_beside_this_torch() -> None:
     code = """
 import talkcli, torch, torchaudio

@@ -1,19 +1,90 @@
-"""`talk models`: the models that are shipped."""
+"""`talk models`: the models to animate with: those that are shipped, and runs."""
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-from talkcli.console import note
+from talkcli.console import note, table
+
+if TYPE_CHECKING:
+    from talkcli.catalogue import Entry, Run
+
+RUNS = Path("runs")  # where README's commands train
 
 
-def models() -> None:
-    """List the shipped models, and how each was made; `talk animate --model NAME` takes one."""
-    from talkcli.models.checkpoint import load_checkpoint, shipped_models
+def models(
+    runs: Annotated[
+        list[Path] | None, typer.Option(help="Another folder of runs beside ./runs. May be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, in place of tables.")] = False,
+) -> None:
+    """List the shipped models and your runs, how each was made, and what `talk animate --model` takes."""
+    from talkcli import catalogue
 
-    names = shipped_models()
-    if not names:
+    shipped = catalogue.shipped()
+    folders = [*([RUNS] if RUNS.is_dir() else []), *(runs or [])]
+    found = [run for folder in dict.fromkeys(folders) for run in catalogue.runs(folder)]
+    if as_json:
+        listed = {"shipped": [entry.as_dict() for entry in shipped], "runs": [run.as_dict() for run in found]}
+        typer.echo(json.dumps(listed, ensure_ascii=False))
+        return
+    if not shipped:
         note("no model is shipped with this build: make one with `talk train`")
-    for name in names:
-        made = load_checkpoint(name).provenance.get("command", "a command that it does not tell")
-        typer.echo(f"{name}\tmade by {made}")
+    parts = [_shipped(shipped)] if shipped else []
+    parts += [_runs(found)] if found else []
+    parts += [_problems([*shipped, *found])]
+    usable = [run.name for run in found if run.usable] or [entry.name for entry in shipped if entry.usable]
+    if usable:
+        parts.append(f"to use one: talk animate speech.wav --model {shlex.quote(usable[-1])} --out face.mp4")
+    if any(parts):
+        typer.echo("\n\n".join(part for part in parts if part))
+
+
+def _shipped(entries: Sequence[Entry]) -> str:
+    heads = ("shipped", "method", "encoder", "weights", "file", "fps", "trained on")
+    rows = [
+        (
+            entry.name,
+            entry.method or "-",
+            entry.encoder or "-",
+            f"{entry.weights / 1e6:.1f} M",
+            f"{entry.bytes / 1e6:.1f} MB",
+            f"{entry.fps or 0:g}",
+            f"{entry.data}, {entry.subjects} subjects",
+        )
+        for entry in entries
+    ]
+    made = [f"{entry.name} was made by: {entry.command}" for entry in entries if entry.command]
+    return "\n".join([table(heads, rows, words=3), *made])
+
+
+def _runs(found: Sequence[Run]) -> str:
+    heads = ("run", "method", "encoder", "steps", "best validation", "")
+    rows = [(run.name, run.method or "-", run.encoder or "-", _steps(run), _best(run), _state(run)) for run in found]
+    return table(heads, rows, words=3)
+
+
+def _steps(run: Run) -> str:
+    return f"{run.steps} of {run.of or '?'}"
+
+
+def _best(run: Run) -> str:
+    return "-" if run.best is None else f"{run.best:.5g} at {run.best_step}"
+
+
+def _state(run: Run) -> str:
+    if run.problem:
+        return "damaged"
+    if run.finished:
+        return "finished"
+    return "unfinished" if run.checkpoint else "no checkpoint yet"
+
+
+def _problems(entries: Sequence[Entry]) -> str:
+    return "\n".join(f"{entry.name}: {entry.problem}" for entry in entries if entry.problem)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 import talkcli
 from talkcli import config as configs
+from talkcli import resources
 from talkcli.clip import CorpusInfo, Topology
 from talkcli.errors import TalkError
 from talkcli.head import load_head
@@ -35,7 +36,6 @@ from talkcli.platform import cpu_knows_bfloat16, open_to_readers
 FORMAT = 1
 READER = "reader"  # stands where a method's name does, and is the name of its file in a run
 Precision = Literal["fp32", "bf16", "auto"]
-SHIPPED = Path(__file__).parents[1] / "resources" / "models"
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ def _topology_tensors(topology: Topology) -> dict[str, Tensor]:
 
 def find_checkpoint(model: str) -> Path:
     """The file that a name, a run's folder or a path means."""
-    shipped = SHIPPED / f"{model}.safetensors"
+    shipped = resources.MODELS / f"{model}.safetensors"
     if "/" not in model and shipped.is_file():
         return shipped
     path = Path(model)
@@ -127,13 +127,8 @@ def find_checkpoint(model: str) -> Path:
         raise TalkError(f"{path} holds no best.safetensors or last.safetensors: is it a folder made by 'talk train'?")
     if path.is_file():
         return path
-    names = ", ".join(shipped_models()) or "none is shipped with this build"
+    names = ", ".join(resources.shipped_models()) or "none is shipped with this build"
     raise TalkError(f"no model '{model}': give a run's folder, a checkpoint, or a shipped model's name ({names})")
-
-
-def shipped_models() -> list[str]:
-    """The names of the models in the package."""
-    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
 def load_checkpoint(model: str, device: torch.device | None = None, precision: Precision = "fp32") -> Checkpoint:
@@ -152,7 +147,7 @@ def load_checkpoint(model: str, device: torch.device | None = None, precision: P
 
 def checkpoint_name(path: Path) -> str:
     """What a checkpoint's model is called: as its file, or as the folder of its run."""
-    run = path.stem in ("best", "last") and path.parent != SHIPPED
+    run = path.stem in ("best", "last") and path.parent != resources.MODELS
     return path.parent.name if run else path.stem
 
 
@@ -286,4 +281,4 @@ def _corpus(told: dict[str, Any], tensors: Mapping[str, Tensor]) -> tuple[Corpus
     return info, templates
 
 
-__all__ = ["METHODS", "Checkpoint", "find_checkpoint", "load_checkpoint", "save_checkpoint", "shipped_models"]
+__all__ = ["METHODS", "Checkpoint", "find_checkpoint", "load_checkpoint", "save_checkpoint"]

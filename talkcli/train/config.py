@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from talkcli import resources
 from talkcli.errors import TalkError
 from talkcli.models import method_class
 from talkcli.models.dual import DualConfig
-
-PRESETS = Path(__file__).parents[1] / "resources" / "presets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +82,7 @@ def preset_path(method: str, preset: str) -> Path | None:
     """The file of a preset; None for 'paper', which is the defaults: VOCASET's."""
     if preset == "paper":
         return None
-    path = PRESETS / f"{method}-{preset}.toml"
+    path = resources.PRESETS / f"{method}-{preset}.toml"
     if not path.is_file():
-        known = sorted(p.stem.removeprefix(f"{method}-") for p in PRESETS.glob(f"{method}-*.toml"))
-        raise TalkError(f"unknown preset '{preset}' for {method}; choose from: {', '.join([*known, 'paper'])}")
+        raise TalkError(f"unknown preset '{preset}' for {method}; choose from: {', '.join(resources.presets(method))}")
     return path

@@ -17,8 +17,9 @@ from talkcli.clip import Floats
 from talkcli.errors import TalkError
 from talkcli.head import load_head
 from talkcli.models import checkpoint
-from talkcli.models.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint, shipped_models
+from talkcli.models.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from talkcli.models.selftalk import SelfTalk
+from talkcli.resources import shipped_models
 from tests.make import make_tone
 from tests.make_models import PLATE, make_info, make_model, make_template
 from tests.models.test_encoders import save_hub
