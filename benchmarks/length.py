@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from talkcli.audio import load_audio
-from talkcli.commands.animate import DEFAULT_MODEL
+from talkcli.resources import DEFAULT_MODEL
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "sample.flac"
 PAUSE = 0.7  # seconds

@@ -17,9 +17,10 @@ from talkcli import resources
 from talkcli.errors import TalkError
 from talkcli.files.tensors import Header, read_header
 from talkcli.models import METHODS
+from talkcli.models.places import CHECKPOINTS, find_checkpoint
 
 RUN, DONE, LOG = "run.json", "done", "model.csv"  # files of a run, as `talk train` leaves them
-CHECKPOINTS = ("best.safetensors", "last.safetensors")  # in the order in which --model takes them
+TEMPLATE = "template."  # begins the names of tensors that are a subject's head, where it is not the packaged one
 DEEPEST = 4  # folders below the one that is looked through
 
 
@@ -99,6 +100,28 @@ def run_folders(folder: Path) -> Iterator[Path]:
         elif len(path.parts) - depth >= DEEPEST:
             below.clear()
         below[:] = sorted(name for name in below if not name.startswith("."))
+
+
+def subjects(model: str) -> list[str]:
+    """Whose heads a model animates, as --subject takes them.
+
+    Raises:
+        TalkError: there is no such model, or it is damaged.
+    """
+    from talkcli.head import subject_names  # here: listing models needs no numpy of ours
+
+    header = _header(find_checkpoint(model))
+    own = [name.removeprefix(TEMPLATE) for name in header.shapes if name.startswith(TEMPLATE)]
+    return sorted(own) or list(subject_names())
+
+
+def styles(model: str) -> list[str]:
+    """Whose ways of speaking a model has learned, as --style takes them.
+
+    Raises:
+        TalkError: there is no such model, or it is damaged.
+    """
+    return list(map(str, _header(find_checkpoint(model)).table("corpus").get("subjects", ())))
 
 
 def _run(folder: Path) -> Run:

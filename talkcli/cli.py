@@ -15,6 +15,7 @@ from talkcli.commands import (
     animate,
     benchmark,
     boost,
+    completion,
     convert,
     evaluate,
     import_,
@@ -32,7 +33,7 @@ app = typer.Typer(
     name="talk",
     help="Speech in, a talking head out.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=False,  # Typer's installer puts our file behind zsh's own for the old program of the same name
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -40,6 +41,7 @@ app.command("align")(align.align)
 app.command("animate")(animate.animate)
 app.command("benchmark")(benchmark.benchmark)
 app.command("boost")(boost.boost)
+app.command("completion")(completion.completion)
 app.command("convert")(convert.convert)
 app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_.import_)
@@ -71,6 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 done; 2 something the user can mend, told in one line; 130 Ctrl-C. Anything else is a bug and keeps its traceback.
     """
+    if completion.ASKED in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]  # public, but in no __all__
+
+        completion_init()
     try:
         app(args=arguments, prog_name="talk")
     except TalkError as error:

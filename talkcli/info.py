@@ -24,6 +24,7 @@ from talkcli.files.arrays import map_npy
 from talkcli.files.pickles import load_pickle
 from talkcli.files.tensors import Header, read_header
 from talkcli.head import load_head
+from talkcli.models.places import CHECKPOINTS, find_checkpoint
 from talkcli.phones.files import PHONE_SUFFIXES, read_phones
 from talkcli.prepared import MANIFEST, Corpus
 
@@ -59,15 +60,13 @@ def describe(name: str) -> Facts:
 
 
 def _shipped(name: str) -> Facts:
-    from talkcli.models.checkpoint import find_checkpoint  # here: it brings torch
-
     return _safetensors(find_checkpoint(name))
 
 
 def _folder(path: Path) -> Facts:
     if (path / MANIFEST).is_file():
         return _prepared(path)
-    for checkpoint in ("best.safetensors", "last.safetensors"):
+    for checkpoint in CHECKPOINTS:
         if (path / checkpoint).is_file():
             return {
                 "kind": "run",

@@ -15,10 +15,10 @@ import pytest
 from talkcli.audio import load_audio
 from talkcli.cli import app, main
 from talkcli.clip import MotionClip
-from talkcli.commands.animate import DEFAULT_MODEL
 from talkcli.commands.keys import KEYED_MODEL
 from talkcli.export import write
 from talkcli.models.checkpoint import save_checkpoint
+from talkcli.resources import DEFAULT_MODEL
 from talkcli.score import summary
 from tests.make import MOUTH, make_checkpoint, make_tone, sample_speech, save_sound
 from tests.make_models import make_corpus, make_keyed
@@ -122,6 +122,12 @@ def test_boost_writes_what_the_readme_says(line: str, folder: Path) -> None:
 def test_models_lists_the_default_model(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(shlex.split(line)[1:]) == 0
     assert DEFAULT_MODEL in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", lines("talk completion"))
+def test_completion_prints_a_script(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(shlex.split(line)[1:]) == 0
+    assert "_TALK_COMPLETE" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("line", [*lines("talk info"), *without_out("talk preprocess")])

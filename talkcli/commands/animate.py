@@ -8,32 +8,34 @@ from typing import Annotated, Any, Literal, get_args
 
 import typer
 
+from talkcli.commands import values
 from talkcli.commands.align import StrictKeys, Text, TextFile, spoken_text
 from talkcli.commands.outputs import (
     Background,
     CsvFps,
+    Device,
     Flat,
     Force,
+    Model,
     Outputs,
     Renderer,
     Size,
+    Style,
+    Subject,
     Targets,
     View,
     picture_size,
 )
 from talkcli.errors import TalkError
-
-DEFAULT_MODEL = "selftalk-tiny"
+from talkcli.resources import DEFAULT_MODEL
 
 
 def animate(
     audio: Annotated[str, typer.Argument(help="Speech: any sound or film that ffmpeg reads; - is standard input.")],
     out: Outputs,
-    model: Annotated[
-        str, typer.Option(help="A shipped model's name (`talk models`), a run's folder, or a checkpoint.")
-    ] = DEFAULT_MODEL,
-    subject: Annotated[str, typer.Option(help="Whose head speaks, e.g. ada.")] = "",
-    style: Annotated[str, typer.Option(help="Which training subject's way of speaking, e.g. ben.")] = "",
+    model: Model = DEFAULT_MODEL,
+    subject: Subject = "",
+    style: Style = "",
     fps: Annotated[str, typer.Option(help="Frames a second: 30, 23.976 or 24000/1001.")] = "30",
     size: Size = "512",
     view: View = "front",
@@ -44,7 +46,8 @@ def animate(
         str,
         typer.Option(
             help="Who tells where lips meet and what the mouth does: head, the network; asr, a recogniser of English; "
-            "allphone, phones without words; auto, recogniser and network where they agree; or a file of phones."
+            "allphone, phones without words; auto, recogniser and network where they agree; or a file of phones.",
+            autocompletion=values.phones,
         ),
     ] = "auto",
     text: Text = None,
@@ -61,10 +64,11 @@ def animate(
     compare: Annotated[
         list[str] | None,
         typer.Option(
-            help="Show another model, or the motion in an .npz, .npy, .pc2 or .glb file, beside it; may be repeated."
+            help="Show another model, or the motion in an .npz, .npy, .pc2 or .glb file, beside it; may be repeated.",
+            autocompletion=values.models,
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    device: Device = "auto",
     precision: Annotated[
         Literal["fp32", "bf16", "auto"],
         typer.Option(help="Of a pretrained encoder: bf16 takes half the memory; auto takes it where it is faster."),

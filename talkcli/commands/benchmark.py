@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from talkcli.commands.outputs import Device
+
 
 def benchmark(
     data: Annotated[Path, typer.Option(help="Prepared data, such as the synthetic corpus.")],
@@ -18,7 +20,7 @@ def benchmark(
     ),
     table: Annotated[Path, typer.Option(help="Document whose table is written.")] = Path("docs/benchmark.md"),
     preset: Annotated[str, typer.Option(help="Config of the runs.")] = "benchmark",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    device: Device = "auto",
     jobs: Annotated[int, typer.Option(min=0, help="Processes that prepare features; 0: one a core.")] = 0,
 ) -> None:
     """Train and judge every method of the table that has no result yet, and write the table."""

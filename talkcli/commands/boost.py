@@ -7,14 +7,24 @@ from typing import Annotated
 
 import typer
 
+from talkcli.commands import values
+from talkcli.commands.outputs import Device
+
 
 def boost(
-    host: Annotated[str, typer.Argument(help="A run, a checkpoint, or a folder of another tool's predictions.")],
+    host: Annotated[
+        str,
+        typer.Argument(
+            help="A run, a checkpoint, or a folder of another tool's predictions.", autocompletion=values.models
+        ),
+    ],
     data: Annotated[Path, typer.Option(help="Prepared data with phones.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for a .npy of (T, V, 3) a clip.")],
-    model: Annotated[str, typer.Option(help="A trained KMTalk.")] = "kmtalk-tiny",
-    split: Annotated[str, typer.Option(help="Which clips: test, val, train, test-a ...")] = "test",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    model: Annotated[str, typer.Option(help="A trained KMTalk.", autocompletion=values.models)] = "kmtalk-tiny",
+    split: Annotated[
+        str, typer.Option(help="Which clips: test, val, train, test-a ...", autocompletion=values.splits)
+    ] = "test",
+    device: Device = "auto",
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over files that are there.")] = False,
 ) -> None:
     """Keep other motion at the key frames alone, and complete it from the sound (KMTalk as a plug-in)."""

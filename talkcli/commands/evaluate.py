@@ -10,17 +10,28 @@ from typing import Annotated, Literal
 
 import typer
 
+from talkcli.commands import values
+from talkcli.commands.outputs import Device
 from talkcli.errors import TalkError
 
 
 def evaluate(
     sources: Annotated[
-        list[str], typer.Argument(help="Runs, checkpoints, shipped models, or folders of another tool's predictions.")
+        list[str],
+        typer.Argument(
+            help="Runs, checkpoints, shipped models, or folders of another tool's predictions.",
+            autocompletion=values.models,
+        ),
     ],
     data: Annotated[Path, typer.Option(help="Prepared data (`talk preprocess`).")],
-    split: Annotated[str, typer.Option(help="Which clips: test, val, train, test-a ...")] = "test",
+    split: Annotated[
+        str, typer.Option(help="Which clips: test, val, train, test-a ...", autocompletion=values.splits)
+    ] = "test",
     protocol: Annotated[
-        str, typer.Option(help="talk, faceformer, codetalker, facediffuser, meshtalk or unitalker.")
+        str,
+        typer.Option(
+            help="talk, faceformer, codetalker, facediffuser, meshtalk or unitalker.", autocompletion=values.protocols
+        ),
     ] = "talk",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for result.json, report.html, plots and videos.")
@@ -45,7 +56,7 @@ def evaluate(
             min=0, help="Speak clips of unknown subjects in at most so many styles; 0: all, as protocols ask."
         ),
     ] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    device: Device = "auto",
     jobs: Annotated[int, typer.Option(min=0, help="Processes that read predictions; 0: one a core.")] = 0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over the report in --out.")] = False,
 ) -> None:

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from talkcli.commands import values
 from talkcli.commands.align import StrictKeys, Text, TextFile, spoken_text
+from talkcli.commands.outputs import Device
 from talkcli.console import note, table
 
 KEYED_MODEL = "kmtalk-tiny"
@@ -16,12 +18,15 @@ KEYED_MODEL = "kmtalk-tiny"
 def keys(
     audio: Annotated[str, typer.Argument(help="Speech: any sound or film that ffmpeg reads; - is standard input.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A .json to edit, for `talk animate --keys`.")] = None,
-    model: Annotated[str, typer.Option(help="A model of the method kmtalk.")] = KEYED_MODEL,
+    model: Annotated[
+        str, typer.Option(help="A model of the method kmtalk.", autocompletion=values.models)
+    ] = KEYED_MODEL,
     phones: Annotated[
         str,
         typer.Option(
             help="Who tells the phones: head, the model; asr, a recogniser of English; allphone, phones without words; "
-            "auto: the model where it can; or a file of phones."
+            "auto: the model where it can; or a file of phones.",
+            autocompletion=values.phones,
         ),
     ] = "auto",
     text: Text = None,
@@ -30,8 +35,8 @@ def keys(
     meshes: Annotated[
         Path | None, typer.Option(help="A new folder for an .obj of each key's pose, to edit; needs --out.")
     ] = None,
-    subject: Annotated[str, typer.Option(help="Whose head the meshes are of.")] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    subject: Annotated[str, typer.Option(help="Whose head the meshes are of.", autocompletion=values.subjects)] = "",
+    device: Device = "auto",
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over an existing file.")] = False,
 ) -> None:
     """List the key frames of speech, and write them into a file that can be edited."""

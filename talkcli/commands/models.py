@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from talkcli.commands.values import RUNS
 from talkcli.console import note, table
 
 if TYPE_CHECKING:
     from talkcli.catalogue import Entry, Run
-
-RUNS = Path("runs")  # where README's commands train
 
 
 def models(

@@ -1,4 +1,4 @@
-"""Options of every command that writes motion."""
+"""Options that several commands share, most of all those that write motion."""
 
 from __future__ import annotations
 
@@ -7,15 +7,38 @@ from typing import Annotated, Literal
 
 import typer
 
+from talkcli.commands import values
 from talkcli.errors import TalkError
 
 Outputs = Annotated[
-    list[Path], typer.Option("--out", "-o", help="File to write; the suffix picks the format. May be repeated.")
+    list[Path],
+    typer.Option(
+        "--out",
+        "-o",
+        help="File to write; the suffix picks the format. May be repeated.",
+        autocompletion=values.outputs,
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="A shipped model's name (`talk models`), a run's folder, or a checkpoint.", autocompletion=values.models
+    ),
+]
+Subject = Annotated[str, typer.Option(help="Whose head speaks, e.g. ada.", autocompletion=values.subjects)]
+Style = Annotated[
+    str, typer.Option(help="Which training subject's way of speaking, e.g. ben.", autocompletion=values.styles)
 ]
 Size = Annotated[str, typer.Option(help="Picture size in pixels: 512 or 1280x720.")]
-View = Annotated[str, typer.Option(help="front, three-quarter, profile or close.")]
-Background = Annotated[str, typer.Option(help="studio, warm, light, white, black, green, or a colour such as #336699.")]
-Renderer = Annotated[str, typer.Option(help="auto, software or pyrender.")]
+View = Annotated[str, typer.Option(help="front, three-quarter, profile or close.", autocompletion=values.views)]
+Background = Annotated[
+    str,
+    typer.Option(
+        help="studio, warm, light, white, black, green, or a colour such as #336699.", autocompletion=values.backgrounds
+    ),
+]
+Renderer = Annotated[str, typer.Option(help="auto, software or pyrender.", autocompletion=values.renderers)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.", autocompletion=values.devices)]
 Targets = Annotated[
     Literal["auto", "shapes", "vertices"],
     typer.Option(help="What moves .glb and .usd: named blendshapes, the vertices, or shapes where the head has them."),

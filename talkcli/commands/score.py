@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from talkcli.commands.outputs import Device
+
 
 def score(
     audio: Annotated[str, typer.Argument(help="The speech: any sound that ffmpeg reads; - is standard input.")],
@@ -24,7 +26,7 @@ def score(
     fps: Annotated[float, typer.Option(min=0.0, help="Frames a second of motion whose file does not tell.")] = 0.0,
     plot: Annotated[Path | None, typer.Option(help="A picture (PNG) of it over time.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, in place of a table.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    device: Device = "auto",
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over an existing picture.")] = False,
 ) -> None:
     """Tell how well lips can be read against their sound, second by second."""

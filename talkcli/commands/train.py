@@ -8,12 +8,22 @@ from typing import Annotated
 
 import typer
 
+from talkcli.commands import values
+from talkcli.commands.outputs import Device
+
 
 def train(
     data: Annotated[Path, typer.Option(help="Prepared data (`talk preprocess`).")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; an unfinished run goes on.")],
-    method: Annotated[str, typer.Option(help="Which method, e.g. selftalk.")] = "selftalk",
-    preset: Annotated[str, typer.Option(help="A config that is shipped: tiny, paper-vocaset or paper-biwi.")] = "tiny",
+    method: Annotated[
+        str, typer.Option(help="Which method, e.g. selftalk.", autocompletion=values.methods)
+    ] = "selftalk",
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="A config that is shipped: tiny, paper-vocaset or paper-biwi.", autocompletion=values.presets
+        ),
+    ] = "tiny",
     config: Annotated[Path | None, typer.Option(help="TOML file with keys that differ from the preset.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One key, e.g. optim.lr=3e-4. May be repeated.")
@@ -23,7 +33,7 @@ def train(
         typer.Option("--dual/--no-dual", help="Learn lip reading beside it, as DualTalker. Same as --set dual.on=..."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Same as --set seed=...")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    device: Device = "auto",
     jobs: Annotated[int, typer.Option(min=0, help="Processes that prepare features; 0: one a core.")] = 0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Train anew where --out holds a run.")] = False,
 ) -> None:

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from talkcli.head.basis import MotionBasis, load_basis
 from talkcli.head.controls import ARKIT, CONTROLS, EXTRAS
-from talkcli.head.head import Head, load_head
+from talkcli.head.head import Head, load_head, subject_names
 
-__all__ = ["ARKIT", "CONTROLS", "EXTRAS", "Head", "MotionBasis", "load_basis", "load_head"]
+__all__ = ["ARKIT", "CONTROLS", "EXTRAS", "Head", "MotionBasis", "load_basis", "load_head", "subject_names"]

@@ -86,6 +86,12 @@ def load_head() -> Head:
         return read_head(path)
 
 
+def subject_names() -> tuple[str, ...]:
+    """The names of the packaged head's subjects, without loading the head."""
+    with as_file(files("talkcli.resources") / "head.npz") as path, np.load(path, allow_pickle=False) as data:
+        return _names(data, "subject_names")
+
+
 def read_head(path: Path) -> Head:
     """A head from the file that tools/head writes."""
     with np.load(path, allow_pickle=False) as data:

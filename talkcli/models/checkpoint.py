@@ -31,6 +31,7 @@ from talkcli.models.base import TalkModel
 from talkcli.models.basis import OutputBasis
 from talkcli.models.layers import WithoutRandomWeights
 from talkcli.models.lipreader import LipReader
+from talkcli.models.places import find_checkpoint
 from talkcli.platform import cpu_knows_bfloat16, open_to_readers
 
 FORMAT = 1
@@ -112,23 +113,6 @@ def _topology_tensors(topology: Topology) -> dict[str, Tensor]:
     for name, region in topology.regions.items():
         found[f"topology.region.{name}"] = torch.from_numpy(np.ascontiguousarray(region))
     return found
-
-
-def find_checkpoint(model: str) -> Path:
-    """The file that a name, a run's folder or a path means."""
-    shipped = resources.MODELS / f"{model}.safetensors"
-    if "/" not in model and shipped.is_file():
-        return shipped
-    path = Path(model)
-    if path.is_dir():
-        for name in ("best.safetensors", "last.safetensors"):
-            if (path / name).is_file():
-                return path / name
-        raise TalkError(f"{path} holds no best.safetensors or last.safetensors: is it a folder made by 'talk train'?")
-    if path.is_file():
-        return path
-    names = ", ".join(resources.shipped_models()) or "none is shipped with this build"
-    raise TalkError(f"no model '{model}': give a run's folder, a checkpoint, or a shipped model's name ({names})")
 
 
 def load_checkpoint(model: str, device: torch.device | None = None, precision: Precision = "fp32") -> Checkpoint:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 MODELS = Path(__file__).parent / "models"
 PRESETS = Path(__file__).parent / "presets"
+DEFAULT_MODEL = "selftalk-tiny"
 
 
 def shipped_models() -> list[str]:
