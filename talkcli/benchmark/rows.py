@@ -70,6 +70,7 @@ ROWS: dict[str, Row] = {
     "kmtalk-known-phones": _told("data", "with the true times of phones"),
     "kmtalk-shifted-keys": _told("shifted", "with the true times, each a frame early or late"),
     "kmtalk-random-keys": _told("random", "with as many times anywhere"),
+    "kmtalk-staged": Row("kmtalk", ("model.schedule=staged",), "keys alone, completion alone, then both"),
     "kmtalk-uniform-keys": Row("kmtalk", ("model.keys.source=uniform",), "nine keys a second wherever they fall"),
     "kmtalk-no-key-decoder": Row("kmtalk", ("model.key_layers=0",), "keys from the sound of their own frame"),
     "kmtalk-no-audio": Row("kmtalk", ("model.completion_audio=false",), "completion without the sound"),
