@@ -3,7 +3,7 @@
 A speaking head moves in few ways at once. What new frames bring beyond the components known so far becomes further
 components, so that memory is bounded by their number, not by the length; at the end they are turned to the principal
 axes of all frames (as PCA, about the rest pose), and those that nobody would see are left out. Shape letters: T frames,
-V vertices, K components.
+V vertices, K components, S frames that are kept.
 """
 
 from __future__ import annotations
@@ -25,6 +25,14 @@ LIMIT = 32767  # of a stored number
 
 Doubles = NDArray[np.float64]
 Shorts = NDArray[np.int16]
+
+
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """Nearly, vertices = template + weights @ shapes: (T, K) and, orthonormal and strongest first, (K, V * 3)."""
+
+    weights: Floats
+    shapes: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +58,8 @@ class Collector:
         self._axes: Floats = np.zeros((0, template.size), np.float32)  # (K, V * 3), orthonormal
         self._weights: list[Floats] = []  # (B, K) a block, with the K of its time
         self._frames = 0
+        self._kept: list[Floats] = []  # every so-manieth frame, (V * 3) less the template
+        self._every = 1
         self._left = 0.0  # what the axes do not hold of any vertex, at most
 
     def add(self, vertices: Floats) -> None:
@@ -77,10 +87,22 @@ class Collector:
             self._axes = np.concatenate([self._axes, new])
         self._left = max(self._left, _worst(rest))
         self._weights.append(weights)
+        self._keep(block)
         self._frames += len(block)
 
-    def components(self) -> Components:
-        """What the frames so far are made of."""
+    def _keep(self, block: Floats) -> None:
+        self._kept += [row.copy() for row in block[-self._frames % self._every :: self._every]]
+        if len(self._kept) > 2 * SAMPLES:
+            self._kept, self._every = self._kept[::2], 2 * self._every
+
+    def kept(self) -> tuple[NDArray[np.int64], Floats]:
+        """Numbers (S,) of frames spread evenly over all, at most 2 * SAMPLES, and those frames as they came, (S, V, 3)
+        less the template."""
+        frames = np.array(self._kept, np.float32).reshape(-1, *self._template.shape)
+        return np.arange(len(frames)) * self._every, frames
+
+    def axes(self) -> Axes:
+        """In which ways the frames so far move, and how much in each."""
         weights = np.zeros((self._frames, len(self._axes)), np.float32)  # (T, K)
         first = 0
         for block in self._weights:
@@ -89,7 +111,12 @@ class Collector:
         exact = weights.astype(np.float64)
         _, turn = np.linalg.eigh(exact.T @ exact)
         turn = turn[:, ::-1].astype(np.float32)  # strongest first
-        weights, shapes = weights @ turn, turn.T @ self._axes
+        return Axes(weights @ turn, turn.T @ self._axes)
+
+    def components(self) -> Components:
+        """What the frames so far are made of."""
+        axes = self.axes()
+        weights, shapes = axes.weights, axes.shapes
         chosen = _samples(weights)
         count = _needed(weights[chosen], shapes, self.tolerance - self._left)
         whole = weights[chosen] @ shapes

@@ -1,6 +1,6 @@
 """What moves a mesh in files of shapes: named blendshapes of the packaged head, or a basis fitted to any motion.
 
-Shape letters: T frames, V vertices, K targets, N frames that the basis is fitted to.
+Shape letters: T frames, V vertices, K targets.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from talkcli.blendshapes import BLOCK, SHAPES, STRANGE_MM, Distances, ShapeFit, has_shapes, shapes
+from talkcli.blendshapes import SHAPES, STRANGE_MM, Distances, ShapeFit, has_shapes, shapes
 from talkcli.clip import Floats, MotionClip
 from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.export.base import Job
+from talkcli.export.components import Collector
 
 MOST = 64  # targets: what viewers take
 STEP = 8  # targets by which the basis grows
 FINE_MM = 0.1  # p99 at which it is good enough
-NOISE = 1e-10  # of the largest variance: what float32 rounds away
-FITTED = 400  # frames that it is fitted to, spread over the clip
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +79,11 @@ def tell_fit(job: Job, fit: ShapeFit, more: str = "") -> None:
 def gather_vertices(chunks: Iterator[MotionClip], job: Job) -> Targets:
     """Targets fitted to the motion itself, as few as are good enough; tells how far they stay from the vertices."""
     first = next(chunks)
-    with stored(chain([first], chunks), job) as frames:
-        targets, distances = fit_targets(frames, first.template)
+    collector = Collector(first.template)
+    for chunk in chain([first], chunks):
+        collector.add(chunk.vertices)
+        job.step(chunk.frames)
+    targets, distances = fitted(collector)
     note(f"{job.target.name}: {len(targets.names)} targets instead of vertices, {distances}.")
     return targets
 
@@ -99,43 +101,20 @@ def stored(chunks: Iterable[MotionClip], job: Job) -> Iterator[Floats]:
         yield np.memmap(file, np.float32, "r", shape=(frames, chunk.topology.vertices, 3))
 
 
-def fit_targets(frames: Floats, template: Floats) -> tuple[Targets, Distances]:
-    """Principal components about the template of frames (T, V, 3), scaled so that weights lie within [-1, 1]."""
-    basis = _basis(frames, template)  # (K, V * 3), orthonormal
-    weights = np.concatenate([_flat(block, template) @ basis.T for block in _blocks(frames)])  # (T, K)
-    size = np.maximum(np.abs(weights).max(axis=0), 1e-12)
-    deltas = (basis * size[:, None]).astype(np.float32).reshape(-1, *template.shape)
-    weights = (weights / size).astype(np.float32)
-    distances = Distances()
-    for block, own in zip(_blocks(frames), _blocks(weights), strict=True):
-        distances.add(block, template + np.tensordot(own, deltas, 1))
-    return Targets(tuple(f"pca{number:02d}" for number in range(len(deltas))), deltas, weights), distances
-
-
-def _basis(frames: Floats, template: Floats) -> Floats:
-    """(K, V * 3) the fewest components, in steps, that are good enough for the frames they are fitted to."""
-    chosen = np.unique(np.linspace(0, len(frames) - 1, FITTED).astype(int))
-    rows = _flat(frames[chosen], template).astype(np.float64)  # (N, V * 3)
-    values, vectors = np.linalg.eigh(rows @ rows.T)
-    order = np.argsort(values)[::-1][:MOST]
-    order = order[values[order] > NOISE * max(values[order[0]], 1e-30)]
-    if not len(order):  # nothing moves: one target that does nothing, since there must be one
-        return np.zeros((1, rows.shape[1]), np.float32)
-    basis: Floats = (rows.T @ (vectors[:, order] / np.sqrt(values[order]))).T.astype(np.float32)
-    left: Floats = rows.astype(np.float32)
-    for count in range(STEP, len(basis), STEP):
-        left -= left @ basis[count - STEP : count].T @ basis[count - STEP : count]
+def fitted(collector: Collector) -> tuple[Targets, Distances]:
+    """The fewest principal components, in steps, that are good enough for the frames that were kept, scaled so that
+    weights lie within [-1, 1]; and how far those frames are from what the targets make of them."""
+    axes, (numbers, frames) = collector.axes(), collector.kept()
+    for count in range(STEP, MOST + 1, STEP):
+        rebuilt = axes.weights[numbers, :count] @ axes.shapes[:count]
         distances = Distances()
-        distances.add(left.reshape(len(rows), -1, 3), np.zeros(3, np.float32))
-        if distances.p99 < FINE_MM:
-            return basis[:count]
-    return basis
-
-
-def _flat(frames: Floats, template: Floats) -> Floats:
-    return (frames - template).reshape(len(frames), -1)
-
-
-def _blocks(rows: Floats) -> Iterator[Floats]:
-    for first in range(0, len(rows), BLOCK):
-        yield rows[first : first + BLOCK]
+        distances.add(frames, rebuilt.reshape(frames.shape))
+        if distances.p99 < FINE_MM or count >= len(axes.shapes):
+            break
+    weights, shapes = axes.weights[:, :count], axes.shapes[:count]
+    if not len(shapes):  # nothing moves: one target that does nothing, since there must be one
+        weights, shapes = np.zeros((len(weights), 1), np.float32), np.zeros((1, frames[0].size), np.float32)
+    size = np.maximum(np.abs(weights).max(axis=0), 1e-12)
+    deltas = (shapes * size[:, None]).astype(np.float32).reshape(-1, *frames.shape[1:])
+    names = tuple(f"pca{number:02d}" for number in range(len(deltas)))
+    return Targets(names, deltas, (weights / size).astype(np.float32)), distances

@@ -79,3 +79,18 @@ def test_a_frame_without_numbers_is_named() -> None:
     vertices[70, 4] = np.nan
     with pytest.raises(TalkError, match="frame 70 "):
         collect(template, vertices, (30,))
+
+
+def test_frames_are_kept_as_they_came_evenly_and_never_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(components, "SAMPLES", 10)
+    template = make_template()
+    vertices = make_motion(template, 333, ways=3)
+    collector = Collector(template)
+    for piece in np.split(vertices, [5, 6, 150]):
+        collector.add(piece)
+    numbers, frames = collector.kept()
+    assert 10 <= len(numbers) <= 20
+    assert len(set(np.diff(numbers).tolist())) == 1
+    assert numbers[0] == 0
+    assert numbers[-1] > 333 - 34
+    assert np.array_equal(frames, vertices[numbers] - template)

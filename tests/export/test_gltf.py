@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import trimesh
 
-from talkcli.blendshapes import SHAPES, shapes
+from talkcli.blendshapes import SHAPES, Distances, shapes
 from talkcli.clip import MotionClip
 from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, write
+from talkcli.export.components import Collector
 from talkcli.export.gltf import linear_colors, parts, vertex_normals
-from talkcli.export.targets import fit_targets
+from talkcli.export.targets import Targets, fitted
 from talkcli.files.glb import Document
 from talkcli.files.motion import open_motion
 from talkcli.head import load_head
@@ -93,18 +94,24 @@ def test_fitted_targets_keep_the_heads_motion_too(tmp_path: Path) -> None:
     assert np.abs(document.array(output, "SCALAR")).max() == pytest.approx(1)
 
 
+def fit(frames: np.ndarray[Any, Any], template: np.ndarray[Any, Any]) -> tuple[Targets, Distances]:
+    collector = Collector(template)
+    collector.add(frames)
+    return fitted(collector)
+
+
 def test_the_basis_grows_until_it_is_good_enough_and_no_further_than_64() -> None:
     random = np.random.default_rng(0)
     template = random.normal(size=(200, 3)).astype(np.float32) / 10
     few = (random.normal(size=(50, 3)) @ random.normal(size=(3, 600)) / 1000).reshape(50, 200, 3)
-    targets, distances = fit_targets((template + few).astype(np.float32), template)
+    targets, distances = fit((template + few).astype(np.float32), template)
     assert len(targets.names) == 3
     assert distances.p99 < 1e-3
     wild = (template + random.normal(size=(90, 200, 3)) / 100).astype(np.float32)
-    targets, distances = fit_targets(wild, template)
+    targets, distances = fit(wild, template)
     assert targets.names[::63] == ("pca00", "pca63")
     assert distances.p99 > 1
-    still, distances = fit_targets(np.repeat(template[None], 3, 0), template)
+    still, distances = fit(np.repeat(template[None], 3, 0), template)
     assert (len(still.names), distances.p99) == (1, 0)
 
 
