@@ -5,7 +5,7 @@ Shape letters: T frames, V vertices, S samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -14,27 +14,23 @@ from typing import Literal
 
 import numpy as np
 
-from talkcli import contact, follow
 from talkcli.align import Found, Request, check_request
-from talkcli.align.trust import Network, believed
 from talkcli.align.worker import NOTHING, Answer, found_ahead
 from talkcli.articulation import as_track, life
-from talkcli.audio import level, load_audio
-from talkcli.audio.vad import pauses, speech_gate
-from talkcli.clip import Audio, Floats, MotionClip, Phone
+from talkcli.audio import load_audio
+from talkcli.audio.vad import speech_gate
+from talkcli.clip import Audio, Floats, MotionClip
 from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, check_outputs, write
 from talkcli.head import load_head
 from talkcli.keyfile import KeyFile, check_keys, kept, poses
-from talkcli.models.base import RATE, Guide, Motion, pick_device
+from talkcli.models.base import RATE, Guide, pick_device
 from talkcli.models.checkpoint import Checkpoint, Precision, load_checkpoint
+from talkcli.pieces import Piece, spans
+from talkcli.windows import Sound, Speaker, Window, frame_count
 
-WINDOW = 20.0  # seconds that a model hears at once, at most
-MARGIN = 1.0  # seconds of context it hears on either side, and that are thrown away
-THRESHOLDS = (0.15, 0.4)  # of the contact head, for closures and for bites
-SURE = 0.8  # of the contact head, where phones that were heard say that the lips do not meet
-
+MARGIN, AROUND = 1.0, 3.0  # seconds on either side of a window that are listened to, and in which phones are known
 Phones = Literal["auto", "head", "allphone", "asr"]
 
 
@@ -64,27 +60,12 @@ class AnimateOptions:
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class Window:
-    """A stretch of the sound, [start, end) seconds, and the frames of the whole clip that lie in it."""
-
-    start: float
-    end: float
-    first: int
-    last: int
-
-
-def frame_count(audio: Audio, fps: float) -> int:
-    return max(1, round(audio.seconds * fps))
-
-
 @dataclass(frozen=True, eq=False)
 class Hearing:
-    """A sound before any model is asked: at its level, cut into windows, whose phones are being found meanwhile."""
+    """A sound before any model is asked, and its phones, one answer a window, which are being found meanwhile."""
 
-    audio: Audio
-    windows: list[Window]
-    phones: list[Answer]  # one a window, in the time of the whole sound
+    sound: Sound
+    phones: list[Answer]  # in the time of the whole sound
 
 
 @contextmanager
@@ -95,11 +76,11 @@ def hearing(audio: Audio, options: AnimateOptions) -> Iterator[Hearing]:
         TalkError: the options contradict each other, or the text has no words.
     """
     request = _request(options)
-    heard = level(audio)
-    cut = list(windows(heard, options.fps))
-    parts = [(max(0.0, window.start - MARGIN), window.end + MARGIN) for window in cut]
-    with found_ahead(heard, parts, request) as answers:
-        yield Hearing(heard, cut, answers)
+    sound = Sound(audio, options.fps)
+    around = MARGIN if request is None or request.listens else AROUND
+    parts = [(max(0.0, window.start - around), window.end + around) for window in sound.windows]
+    with found_ahead(audio, parts, request, sound.gain) as answers:
+        yield Hearing(sound, answers)
 
 
 def _request(options: AnimateOptions) -> Request | None:
@@ -155,38 +136,44 @@ def _chunks(
     template: Floats,
     style: Floats,
 ) -> Iterator[MotionClip]:
-    corpus = checkpoint.model.corpus
+    corpus, total = checkpoint.model.corpus, frame_count(audio, options.fps)
     packaged = corpus.topology is load_head().topology
-    total = frame_count(audio, options.fps)
+    still = MotionClip(
+        vertices=np.zeros((0, *template.shape), np.float32),
+        template=template,
+        topology=corpus.topology,
+        fps=options.fps,
+        subject=options.subject,
+        model=checkpoint.name,
+        colors=load_head().subject_colors(options.subject) if packaged else None,
+    )
     with nullcontext(begun) if begun else hearing(audio, options) as heard:
-        gate = speech_gate(heard.audio, options.fps, total)  # (T,)
-        idle = _idle(heard.audio, total, options) if packaged and options.life else None  # (T, C)
-        told: set[str] = set()
-        for window, answer in zip(heard.windows, heard.phones, strict=True):
-            frames = slice(window.first, window.last)
-            motion, origin = predict(
-                heard.audio, window, checkpoint, template, style, partial(_guide, checkpoint, options, answer, template)
-            )
-            vertices = _at_frames(motion.vertices, checkpoint.model.fps, origin, window, options.fps)
-            clip = MotionClip(
-                vertices=vertices,
-                template=template,
-                topology=corpus.topology,
-                fps=options.fps,
-                audio=audio.part(window.start, window.end),
-                start=window.first / options.fps,
-                subject=options.subject,
-                model=checkpoint.name,
-                colors=load_head().subject_colors(options.subject) if packaged else None,
-            )
-            listens = options.contact or options.text is not None or options.phone_file is not None
-            found = answer() if listens else NOTHING
-            _tell(found, options, told)
-            clip = shaped(clip, motion, origin, found, gate[frames], options)
-            clip = clip if idle is None else _alive(clip, idle[frames])
+        idle = _idle(audio, total, options) if packaged and options.life else None  # (T, C)
+        for span in spans(_pieces(heard, checkpoint, options, still, style), options.fps):
+            clip = span.clip()
+            clip = clip if idle is None else _alive(clip, idle[span.first : span.last])
             if options.keys is not None:
-                clip = kept(clip, vertices, options.keys, template)
-            yield clip.scaled(corpus.metres)
+                clip = kept(clip, span.piece.plain(span.first, span.last), options.keys, template)
+            end = audio.seconds if span.last == total else span.last / options.fps
+            phones = span.piece.phones(span.first, span.last)
+            yield replace(clip, audio=audio.part(clip.start, end), phones=phones).scaled(corpus.metres)
+
+
+def _pieces(
+    heard: Hearing, checkpoint: Checkpoint, options: AnimateOptions, still: MotionClip, style: Floats
+) -> Iterator[tuple[Window, Piece]]:
+    """Each window with its motion and what is known of its phones."""
+    sound, model, template = heard.sound, checkpoint.model, still.template
+    gate = speech_gate(sound.audio, options.fps, frame_count(sound.audio, options.fps))  # (T,)
+    speaker = Speaker(model, sound, template, style)
+    listens = options.contact or options.text is not None or options.phone_file is not None
+    told: set[str] = set()
+    for window, answer in zip(sound.windows, heard.phones, strict=True):
+        motion, origin = speaker.motion(window, partial(_guide, checkpoint, options, answer, template))
+        found = answer() if listens else NOTHING
+        _tell(found, options, told)
+        alone = options.phones == "asr" and found.source == "asr"  # the recogniser decides, and nobody else
+        yield window, Piece(still, motion, model.fps, origin, found, gate, options.contact, alone)
 
 
 def _tell(found: Found, options: AnimateOptions, told: set[str]) -> None:
@@ -199,37 +186,6 @@ def _tell(found: Found, options: AnimateOptions, told: set[str]) -> None:
             told.add(line)
 
 
-def shaped(
-    clip: MotionClip, motion: Motion, origin: float, found: Found, gate: Floats, options: AnimateOptions
-) -> MotionClip:
-    """The clip with its mouth drawn towards the phones that are believed, lips that meet where they must, and at rest
-    where nobody speaks.
-
-    motion, whose first frame is at origin seconds, is the network's own; gate (T,) says where somebody speaks, and so
-    do known phones, which noise does not hide.
-    """
-    network = None
-    if motion.phone_probabilities is not None:
-        network = Network(np.log(motion.phone_probabilities + 1e-9), motion.rate, origin)
-    alone = options.phones == "asr" and found.source == "asr"  # the recogniser decides, and nobody else
-    trusted = list(found.phones) if alone else believed(found, network)
-    clip = replace(clip, phones=said(found.phones if trusted else (), clip.start, clip.seconds))
-    known = found.source in ("text", "file")
-    if known:
-        gate = np.maximum(gate, follow.presence(trusted, clip.start, clip.fps, clip.frames))
-    clip = clip.with_vertices(clip.template + gate[:, None, None] * (clip.vertices - clip.template))
-    if not options.contact:
-        return clip
-    clip = follow.apply(clip, found.phones, trusted)
-    meeting = _spoken(contacts(motion, origin, trusted, known), gate, clip.start, clip.fps)
-    return contact.apply(clip, meeting)
-
-
-def _spoken(contacts: list[contact.Contact], gate: Floats, start: float, fps: float) -> list[contact.Contact]:
-    """The contacts that lie where somebody speaks: a lip at rest does not bite. gate (T,) begins at start seconds."""
-    return [c for c in contacts if gate[min(max(round((c.middle - start) * fps), 0), len(gate) - 1)] > 0]
-
-
 def _idle(audio: Audio, frames: int, options: AnimateOptions) -> Floats:
     """Controls (T, C) of blinks, gaze and brows, from the sound and the seed."""
     track = as_track(life(frames, options.fps, options.seed, audio))
@@ -240,36 +196,6 @@ def _alive(clip: MotionClip, values: Floats) -> MotionClip:
     """The clip with idle motion (T, C) added; the mouth has no part in it."""
     head = load_head()
     return clip.with_vertices(clip.vertices + (head.pose(values, clip.template) - clip.template))
-
-
-def windows(audio: Audio, fps: float) -> Iterator[Window]:
-    """Cut in silences; every frame lies in just one."""
-    total = frame_count(audio, fps)
-    stretches = pauses(audio, WINDOW)
-    first = 0
-    for place, (start, end) in enumerate(stretches):
-        last = total if place == len(stretches) - 1 else min(total, int(np.ceil(end * fps)))
-        if last > first:
-            yield Window(start, end, first, last)
-        first = max(first, last)
-
-
-def predict(
-    audio: Audio,
-    window: Window,
-    checkpoint: Checkpoint,
-    template: Floats,
-    style: Floats,
-    guide: Callable[[float, float], Guide | None] = lambda start, end: None,
-) -> tuple[Motion, float]:
-    """The motion of a window with its margins, at the model's frame rate, and the time of its first frame.
-
-    guide tells what is known of the sound from start to end, in seconds.
-    """
-    model = checkpoint.model
-    origin = float(np.floor(max(0.0, window.start - MARGIN) * model.fps) / model.fps)
-    part = audio.part(origin, window.end + MARGIN)
-    return model.animate(part, template, style, guide(origin, origin + part.seconds)), origin
 
 
 def _guide(
@@ -291,39 +217,6 @@ def _guide(
     if own and options.phones == "head":
         raise TalkError("this model has no phone head to tell its key frames: choose --phones asr, or give --text")
     return Guide(phones=[replace(p, start=p.start - start, end=p.end - start) for p in answer().phones])
-
-
-def _at_frames(vertices: Floats, model_fps: float, origin: float, window: Window, fps: float) -> Floats:
-    """Vertices (T', V, 3) from origin on at the model's rate, brought to the window's frames."""
-    position = (np.arange(window.first, window.last) / fps - origin) * model_fps
-    position = np.clip(position, 0, len(vertices) - 1)
-    left = np.minimum(np.floor(position + 1e-6).astype(np.int64), len(vertices) - 1)
-    right = np.minimum(left + 1, len(vertices) - 1)
-    share = np.clip(position - left, 0, 1).astype(np.float32)[:, None, None]
-    if not share.any():
-        return vertices[left]
-    between: Floats = vertices[left] * (1 - share) + vertices[right] * share
-    return between
-
-
-def said(phones: Sequence[Phone], start: float, seconds: float) -> tuple[Phone, ...]:
-    """The phones of a chunk in the time of its first frame, for formats that tell them."""
-    moved = [replace(p, start=max(p.start - start, 0.0), end=min(p.end - start, seconds)) for p in phones]
-    return tuple(phone for phone in moved if phone.end > phone.start)
-
-
-def contacts(motion: Motion, origin: float, trusted: Sequence[Phone], known: bool) -> list[contact.Contact]:
-    """Where the lips meet, in the time of the whole sound.
-
-    Where trusted phones say so; and where the contact head does, unless the phones are known and speak there, or deny
-    it and the head is not sure.
-    """
-    found: list[contact.Contact] = []
-    if motion.contact_probabilities is not None:
-        heads = contact.from_head(motion.contact_probabilities, motion.rate, THRESHOLDS)
-        found = [replace(c, start=c.start + origin, end=c.end + origin) for c in heads]
-        found = contact.uncovered(found, trusted) if known else contact.undenied(found, trusted, SURE)
-    return contact.merged([*found, *contact.from_phones(trusted)])
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.animate import Animated, AnimateOptions, animate, frame_count, hearing
+from talkcli.animate import Animated, AnimateOptions, animate, hearing
 from talkcli.audio import load_audio
 from talkcli.clip import Floats, MotionClip
 from talkcli.console import note
@@ -25,6 +25,7 @@ from talkcli.export.compare import Panel, write
 from talkcli.files.motion import open_motion
 from talkcli.models.base import RATE, pick_device
 from talkcli.models.checkpoint import Checkpoint, Precision, load_checkpoint
+from talkcli.windows import frame_count
 
 MOTIONS = (".npz", ".npy", ".pc2", ".glb")  # files of motion; whatever else is named is a model
 Speak = Callable[[Checkpoint], Iterator[MotionClip]]

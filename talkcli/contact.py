@@ -158,6 +158,8 @@ def apply(clip: MotionClip, contacts: Sequence[Contact]) -> MotionClip:
     seal = strength(contacts, "lips", clip.start, clip.fps, clip.frames)
     bite = strength(contacts, "bite", clip.start, clip.fps, clip.frames)
     moved = np.flatnonzero(np.maximum(seal, bite))
+    if not len(moved):
+        return clip
     vertices = clip.vertices.copy()
     part = vertices[moved]
     _bite(part, clip.template, clip.topology, bite[moved] * (1 - seal[moved]))

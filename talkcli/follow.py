@@ -9,7 +9,6 @@ Shape letters: T frames, V vertices.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +18,8 @@ from talkcli.head import load_head
 
 DRAWN = 0.7  # how far towards the rules
 EDGE = 0.08  # seconds in which that begins and ends
-LEAD = 0.5  # seconds of phones before and after a chunk that shape its mouth
+LEAD = 0.5  # seconds before and after a chunk in which its curves begin and end
+NEAR = 2.0  # seconds from a chunk up to which phones shape its mouth
 
 
 def apply(clip: MotionClip, phones: Sequence[Phone], trusted: Sequence[Phone]) -> MotionClip:
@@ -32,9 +32,8 @@ def apply(clip: MotionClip, phones: Sequence[Phone], trusted: Sequence[Phone]) -
     if clip.topology is not head.topology or not share.any():
         return clip
     lead = round(LEAD * clip.fps)
-    origin = clip.start - lead / clip.fps
-    moved = [replace(p, start=p.start - origin, end=p.end - origin) for p in phones]
-    track = controls(moved, clip.fps, clip.frames + 2 * lead)
+    near = [p for p in phones if p.end > clip.start - NEAR and p.start < clip.start + clip.seconds + NEAR]
+    track = controls(near, clip.fps, clip.frames + 2 * lead, start=clip.start - lead / clip.fps)
     ruled = head.pose(head.values(track)[lead : lead + clip.frames], clip.template)  # (T, V, 3)
     return clip.with_vertices(clip.vertices + share[:, None, None] * (ruled - clip.vertices))
 

@@ -12,7 +12,6 @@ import numpy as np
 import trimesh
 
 from talkcli.align import Found, Request, find_phones
-from talkcli.animate import Window, frame_count, predict, windows
 from talkcli.audio import level, load_audio
 from talkcli.clip import Audio, Floats, Phone
 from talkcli.errors import TalkError
@@ -22,6 +21,7 @@ from talkcli.models.base import RATE, Guide, Motion, pick_device
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint
 from talkcli.phones import tidy
 from talkcli.phones.keys import heard_phones
+from talkcli.windows import Sound, Speaker, Window, frame_count
 
 
 def make_keys(
@@ -78,9 +78,10 @@ def phones_of_head(audio: Audio, checkpoint: Checkpoint) -> Found:
     found: list[Phone] = []
     template = next(iter(checkpoint.templates.values()))
     style = np.eye(1, len(checkpoint.model.corpus.subjects), dtype=np.float32)[0]
-    heard = level(audio)
-    for window in windows(heard, checkpoint.model.fps):
-        motion, origin = predict(heard, window, checkpoint, template, style)
+    sound = Sound(audio, checkpoint.model.fps)
+    speaker = Speaker(checkpoint.model, sound, template, style)
+    for window in sound.windows:
+        motion, origin = speaker.motion(window)
         found += _of_window(motion, origin, window)
     phones = tuple(tidy(found, audio.seconds))
     return Found(phones, (1.0,) * len(phones), "head")
@@ -117,14 +118,15 @@ def _poses(keys: KeyFile, audio: Audio, checkpoint: Checkpoint, subject: str) ->
     model, template = checkpoint.model, checkpoint.templates[subject]
     subjects = model.corpus.subjects
     style = np.array([name == (subject if subject in subjects else subjects[0]) for name in subjects], np.float32)
-    numbers, heard = [key.frame for key in keys.keys], level(audio)
+    numbers, sound = [key.frame for key in keys.keys], Sound(audio, model.fps)
 
     def guide(start: float, end: float) -> Guide:
         first, last = round(start * model.fps), round(end * model.fps)
         return Guide(poses={number - first: None for number in numbers if first <= number < last})
 
-    for window in windows(heard, model.fps):
-        motion, origin = predict(heard, window, checkpoint, template, style, guide)
+    speaker = Speaker(model, sound, template, style)
+    for window in sound.windows:
+        motion, origin = speaker.motion(window, guide)
         for number in numbers:
             if window.first <= number < window.last:
                 yield number, motion.vertices[min(number - round(origin * model.fps), len(motion.vertices) - 1)]

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talkcli import animate as room
+from talkcli import windows as cuts
 from talkcli.align import align
-from talkcli.animate import AnimateOptions, animate, frame_count, said, windows
-from talkcli.audio import load_audio
+from talkcli.animate import AnimateOptions, animate
+from talkcli.audio import level, load_audio
 from talkcli.clip import Audio, Floats, MotionClip, Phone
 from talkcli.errors import TalkError
 from talkcli.head import load_head
@@ -24,6 +25,8 @@ from talkcli.models.base import Guide, Motion
 from talkcli.models.checkpoint import Checkpoint
 from talkcli.phones import BILABIAL
 from talkcli.phones.writing import Listed, written_phones
+from talkcli.pieces import said
+from talkcli.windows import frame_count, windows
 from tests.make import RATE, make_silence, make_tone, sample_speech
 from tests.make_models import PLATE, make_info, make_model, make_template
 
@@ -33,7 +36,7 @@ PLAIN = AnimateOptions(phones="head", life=0.0)
 @pytest.fixture(autouse=True)
 def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows of 2 s, so that short sounds have several."""
-    monkeypatch.setattr(room, "WINDOW", 2.0)
+    monkeypatch.setattr(cuts, "WINDOW", 2.0)
 
 
 @cache
@@ -54,8 +57,12 @@ class Loud:
     fps = 30.0
     corpus = make_info(PLATE)
     key_rule = None
+    context, step = 1.0, 0.1
 
-    def animate(self, audio: Audio, template: Floats, style: Floats, guide: Guide | None) -> Motion:
+    def surroundings(self, audio: Audio, gain: float) -> None:
+        """None: it takes nothing off."""
+
+    def animate(self, audio: Audio, template: Floats, style: Floats, guide: Guide | None, told: None) -> Motion:
         frames = max(1, round(audio.seconds * self.fps))
         times = (np.arange(frames) / self.fps * RATE).round().astype(int)
         near = np.clip(times[:, None] + np.arange(-300, 300), 0, len(audio.samples) - 1)
@@ -118,10 +125,10 @@ def test_windows_of_a_long_sound_move_as_one_whole(fps: float, monkeypatch: pyte
     sound, options = make_tone(6.3), replace(PLAIN, fps=fps)
     parts = list(animate(sound, loud(), options))
     assert len(parts) > 2
-    monkeypatch.setattr(room, "WINDOW", 60.0)
-    (whole,) = animate(sound, loud(), options)
-    assert np.ptp(whole.vertices[:, 0, 1]) > 0.02
-    assert np.abs(joined(parts) - whole.vertices).max() < 5e-4  # a window starts up to half a sample off
+    monkeypatch.setattr(cuts, "WINDOW", 60.0)
+    whole = joined(list(animate(sound, loud(), options)))
+    assert np.ptp(whole[:, 0, 1]) > 0.02
+    assert np.abs(joined(parts) - whole).max() < 5e-4  # a window starts up to half a sample off
 
 
 @pytest.mark.parametrize("fps", [23.976, 25.0, 30.0, 60.0])
@@ -172,10 +179,10 @@ def test_the_seed_moves_eyes_and_brows_and_never_the_mouth() -> None:
 def test_without_contact_the_motion_is_the_networks() -> None:
     sound, checkpoint = speech(1.9), head_model()
     (clip,) = animate(sound, checkpoint, replace(PLAIN, contact=False))
-    levelled = room.level(sound)
+    levelled = level(sound)
     motion = checkpoint.model.animate(levelled, clip.template, np.array([1, 0], np.float32))
     gate = room.speech_gate(levelled, 30.0, clip.frames)[:, None, None]
-    assert np.allclose(clip.vertices, clip.template + gate * (motion.vertices - clip.template), atol=1e-6)
+    assert np.allclose(clip.vertices, clip.template + gate * (motion.vertices[:] - clip.template), atol=1e-6)
     (touched,) = animate(sound, checkpoint, PLAIN)
     assert not np.array_equal(touched.vertices, clip.vertices)  # a random contact head finds some
 

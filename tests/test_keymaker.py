@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import torch
 
-from talkcli import animate as room
+from talkcli import windows
 from talkcli.align import Request
 from talkcli.animate import AnimateOptions, animate
 from talkcli.audio import load_audio
@@ -32,7 +32,7 @@ SECONDS = 3.0
 @pytest.fixture(autouse=True)
 def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows of 2 s, so that the sound has two."""
-    monkeypatch.setattr(room, "WINDOW", 2.0)
+    monkeypatch.setattr(windows, "WINDOW", 2.0)
 
 
 @pytest.fixture(scope="module")

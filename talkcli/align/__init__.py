@@ -59,6 +59,11 @@ class Request:
     device: str = "auto"
     strict: bool = False
 
+    @property
+    def listens(self) -> bool:
+        """Whether somebody must find out what is spoken: then parts of a sound are heard one by one."""
+        return self.file is None and self.text is None
+
 
 @dataclass(frozen=True)
 class Found:

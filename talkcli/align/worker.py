@@ -31,20 +31,22 @@ NOTHING = Found((), (), "head")
 
 
 @contextmanager
-def found_ahead(audio: Audio, parts: Sequence[tuple[float, float]], request: Request | None) -> Iterator[list[Answer]]:
+def found_ahead(
+    audio: Audio, parts: Sequence[tuple[float, float]], request: Request | None, gain: float = 1.0
+) -> Iterator[list[Answer]]:
     """Begins to find the phones of each part, (start, end) in seconds, and gives for each what waits for its answer.
 
-    Times are those of the whole sound. A text and a file are of the whole sound, and each part gets its share;
-    otherwise each part is listened to by itself, one after another. None finds nothing.
+    Times are those of the whole sound, which is heard times gain. A text and a file are of the whole sound, and each
+    part gets its share; otherwise each part is listened to by itself, one after another. None finds nothing.
     """
     if request is None:
         yield [lambda: NOTHING] * len(parts)
         return
-    whole = request.file is not None or request.text is not None
+    whole = not request.listens
     worker = _IDLE.pop() if _IDLE else Worker()
     with ThreadPoolExecutor(1, "phones") as pool:
         spans = [(0.0, audio.seconds)] if whole else parts
-        asked = [pool.submit(_found, worker, audio.part(start, end), request, start) for start, end in spans]
+        asked = [pool.submit(_found, worker, audio.part(*span), gain, request, span[0]) for span in spans]
         try:
             yield [partial(_share, asked[0], *part) for part in parts] if whole else [one.result for one in asked]
         finally:
@@ -59,9 +61,10 @@ def _share(whole: Future[Found], start: float, end: float) -> Found:
     return whole.result().part(start, end)
 
 
-def _found(worker: Worker, audio: Audio, request: Request, start: float) -> Found:
+def _found(worker: Worker, audio: Audio, gain: float, request: Request, start: float) -> Found:
     find = find_phones if request.file is not None or uses_ctc(request) else worker.find
-    return find(audio, request).moved(start)
+    levelled = audio if gain == 1.0 else Audio(audio.samples * np.float32(gain), audio.rate)
+    return find(levelled, request).moved(start)
 
 
 class Worker:

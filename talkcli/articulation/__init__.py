@@ -18,9 +18,9 @@ __all__ = ["Style", "as_track", "controls", "life", "lively_controls", "mouth_co
 PLAIN = Style()
 
 
-def controls(phones: Sequence[Phone], fps: float, frames: int, style: Style = PLAIN) -> Track:
-    """The mouth's controls (T, C) in [0, 1], named as the head's, at times i / fps."""
-    return as_track(mouth_controls(mouth_curves(phones, fps, frames, style), style))
+def controls(phones: Sequence[Phone], fps: float, frames: int, style: Style = PLAIN, *, start: float = 0.0) -> Track:
+    """The mouth's controls (T, C) in [0, 1], named as the head's, at times start + i / fps."""
+    return as_track(mouth_controls(mouth_curves(phones, fps, frames, style, start=start), style))
 
 
 def lively_controls(phones: Sequence[Phone], audio: Audio, fps: float, frames: int, style: Style, seed: int) -> Track:

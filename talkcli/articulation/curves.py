@@ -9,6 +9,7 @@ Shape letters: N moments of the fine grid, T frames.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,18 +48,22 @@ SIGMA = 0.016  # s of the Gaussian that smooths the blend
 REST = {"jaw": REST_JAW}
 
 
-def mouth_curves(phones: Sequence[Phone], fps: float, frames: int, style: Style) -> Curves:
-    """Channel -> (T,) at times i / fps; see `targets.CHANNELS` for the units."""
-    grid = np.arange(int(np.ceil(frames / fps * GRID)) + 2) / GRID  # (N,)
+def mouth_curves(phones: Sequence[Phone], fps: float, frames: int, style: Style, *, start: float = 0.0) -> Curves:
+    """Channel -> (T,) at times start + i / fps; see `targets.CHANNELS` for the units.
+
+    The grid's moments are those of the phones' time, whatever the start: curves that overlap are alike.
+    """
+    grid = (int(np.floor(start * GRID)) + np.arange(int(np.ceil(frames / fps * GRID)) + 2)) / GRID  # (N,)
     curves = _smoothed(_blended(_parts(phones), grid, style))
     curves = _styled(curves, style)
     _open_vowels(curves, phones, grid)
     _sibilants(curves, phones, grid)
     _bites(curves, phones, grid)
     _closures(curves, phones, grid)
-    times = np.arange(frames) / fps - style.delay  # (T,)
+    times = start + np.arange(frames) / fps - style.delay  # (T,)
     sampled = {name: np.interp(times, grid, curve) for name, curve in curves.items()}
-    _at_frames(sampled, phones, fps, frames)
+    shown = [replace(p, start=p.start - start, end=p.end - start) for p in phones] if start else phones
+    _at_frames(sampled, shown, fps, frames)
     return sampled
 
 

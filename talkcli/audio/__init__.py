@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,7 +83,7 @@ def _load(name: str, source: Path | bytes, rate: int) -> Audio:
     except _Unreadable:
         with _on_disk(source) as path:
             samples = _from_ffmpeg(name, path, rate)
-    peak = float(np.abs(samples).max(initial=0.0))
+    peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
     if peak > FULL:
         log.warning("%s goes up to %.3g where 1 is full scale: taken as another scale and divided by it", name, peak)
         samples /= peak
@@ -109,7 +110,7 @@ class _Mono:
         import soxr
 
         self.name = name
-        self.parts: list[Floats] = []
+        self.parts: deque[Floats] = deque()
         self.broken = 0
         self.stream = soxr.ResampleStream(rate_in, rate_out, 1, dtype="float32") if rate_in != rate_out else None
 
@@ -125,7 +126,12 @@ class _Mono:
                 f"{self.name} holds {self.broken} samples that are no numbers (NaN or Inf): export it again"
             )
         self._keep(np.zeros(0, np.float32), last=True)
-        return np.concatenate(self.parts) if self.parts else np.zeros(0, np.float32)
+        whole, place = np.empty(sum(map(len, self.parts)), np.float32), 0
+        while self.parts:  # each is given back as soon as it is copied: a long sound is not there twice
+            part = self.parts.popleft()
+            whole[place : place + len(part)] = part
+            place += len(part)
+        return whole
 
     def _keep(self, block: Floats, *, last: bool) -> None:
         self.parts.append(block if self.stream is None else self.stream.resample_chunk(block, last=last))

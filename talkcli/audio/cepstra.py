@@ -158,10 +158,19 @@ def cepstra(samples: Floats, *, warp: float = 1.0) -> Floats:
     The level is put right first, so a gain changes nothing. warp (0.84-1.18) stretches the filters' frequencies: above
     1 the voice seems to come from a longer vocal tract, below 1 from a shorter one.
     """
+    found = raw_cepstra(samples, warp=warp)
+    return np.asarray(found - mean_cepstra(found), np.float32)
+
+
+def raw_cepstra(samples: Floats, *, warp: float = 1.0) -> Floats:
+    """The same with their mean: for those who take another."""
     tracker = _NoiseTracker()
     parts = [np.log(tracker.clean(mel) + np.float32(1e-4)) @ _cosines() for mel in _mel(samples, _filters(float(warp)))]
-    found = np.concatenate(parts).astype(np.float32)  # (A, C)
+    return np.concatenate(parts).astype(np.float32)
+
+
+def mean_cepstra(found: Floats) -> Floats:
+    """(13,) the mean of cepstra (A, 13) that hold sound."""
     sounding = found[found[:, 0] >= SILENT]  # digital silence has no place in the mean
     doubt = max(0, ENOUGH - len(sounding))
-    mean = (sounding.sum(axis=0) + doubt * USUAL_MEAN) / (len(sounding) + doubt)
-    return np.asarray(found - mean, np.float32)
+    return np.asarray((sounding.sum(axis=0) + doubt * USUAL_MEAN) / (len(sounding) + doubt))

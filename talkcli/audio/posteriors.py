@@ -49,13 +49,19 @@ def phone_posteriors(samples: Floats, *, warp: float = 1.0) -> Floats:
     Frame i is centred at i * 10 ms; a gain changes nothing. warp in 0.84-1.18 stretches the frequencies of the mel
     filters (another length of the vocal tract), for augmentation. Raises TalkError where the wheel lacks its model.
     """
+    return posteriors_of(cepstra(samples, warp=warp))
+
+
+def posteriors_of(static: Floats, first: int = 0, last: int | None = None) -> Floats:
+    """The same of cepstra (A, 13) without their mean: log-posteriors of the frames from first to last, which hear those
+    around them."""
     model = _load_model()
-    static = cepstra(samples, warp=warp)  # (A, C)
-    scores = np.empty((len(static), len(PHONES)), np.float32)
-    padded = np.pad(static, ((3, 3), (0, 0)), mode="edge")
-    for first in range(0, len(static), _CHUNK):
-        part = padded[first : first + _CHUNK + 6]
-        scores[first : first + _CHUNK] = _log_likelihoods(_streams(part), model)
+    wanted = np.arange(first - 3, (len(static) if last is None else last) + 3)
+    padded = static[wanted.clip(0, len(static) - 1)]
+    scores = np.empty((len(padded) - 6, len(PHONES)), np.float32)
+    for place in range(0, len(scores), _CHUNK):
+        part = padded[place : place + _CHUNK + 6]
+        scores[place : place + _CHUNK] = _log_likelihoods(_streams(part), model)
     scores *= _SHARPNESS
     scores -= scores.max(axis=1, keepdims=True)
     scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))

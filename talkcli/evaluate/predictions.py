@@ -152,7 +152,7 @@ class ModelPredictions:
             if not phones and model.key_rule.source == "phones":
                 raise TalkError(f"{entry.name} has no phones, whose boundaries are the keys of '{self.name}': {ALIGN}")
             guide = Guide(phones=phones, host=None if host is None else np.asarray(host, np.float32))
-        return model.animate(audio, self.corpus.template(entry.subject), one_hot, guide).vertices
+        return np.asarray(model.animate(audio, self.corpus.template(entry.subject), one_hot, guide).vertices[:])
 
     def _known_phones(self, entry: ClipEntry) -> Sequence[Phone]:
         """The data's, displaced where the keys of that are asked for: the same in every run."""

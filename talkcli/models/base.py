@@ -20,6 +20,7 @@ from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import Audio, CorpusInfo, Floats, Phone
 from talkcli.errors import TalkError
 from talkcli.models.basis import OutputBasis
+from talkcli.models.surroundings import PartOfSound, Surroundings
 from talkcli.models.wav2vec2 import EncoderLayer
 from talkcli.phones.keys import KeyRule
 
@@ -64,12 +65,13 @@ class Keys(_Tensors):
 class Speech(_Tensors):
     """What a model hears: samples (B, S) at 16 kHz, the number that count (B,), and, where the encoder asks for them,
     phone log-posteriors (B, P, 42) at 100 Hz, row i centred at i * 10 ms; keys where the method has any and somebody
-    says which."""
+    says which; usual (B, M, P) is the log-mel that is taken off, where that is not the samples' own mean."""
 
     samples: Tensor
     lengths: Tensor
     posteriors: Tensor | None = None
     keys: Keys | None = None
+    usual: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,11 +175,34 @@ class Prediction:
     rate: float = 0.0
 
 
+class Frames(Protocol):
+    """Vertices (T, V, 3) of which those are made that are asked for."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, frames: Any, /) -> Any: ...  # as of an array's first axis
+
+
+class Decoded:
+    """Coefficients (T, K) as vertices (T, V, 3) about a template (V, 3): an hour of them would not fit anywhere."""
+
+    def __init__(self, basis: OutputBasis, motion: Tensor, template: Tensor) -> None:
+        self._basis, self._motion, self._template = basis, motion, template
+
+    def __len__(self) -> int:
+        return len(self._motion)
+
+    @torch.inference_mode()
+    def __getitem__(self, frames: Any, /) -> NDArray[np.float32]:
+        chosen = torch.from_numpy(frames) if isinstance(frames, np.ndarray) else frames
+        vertices = self._basis.decode(self._motion[chosen]) + self._template
+        return np.asarray(vertices.float().cpu().numpy())
+
+
 @dataclass(frozen=True, eq=False)
 class Motion:
     """A prediction in numpy, without the batch: vertices (T, V, 3), and the heads' answers as probabilities."""
 
-    vertices: NDArray[np.float32]
+    vertices: Frames
     phone_probabilities: NDArray[np.float32] | None  # (A, 40)
     contact_probabilities: NDArray[np.float32] | None  # (A, 2)
     rate: float
@@ -218,6 +243,8 @@ class TalkModel(nn.Module, ABC):
     hears_phones: bool = False  # its encoder has a phone head
     key_rule: KeyRule | None = None  # where the method has key frames: which they are
     listener: Listener | None = None  # after begin_training(): what losses() wants to be told of the sound
+    audio_encoder: Any  # one of ENCODERS
+    period: int = 1  # frames after which a frame's place is told alike again
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of the weights that predict() does not need
     computed: ClassVar[tuple[str, ...]] = ()  # what published weights hold and we compute
 
@@ -265,10 +292,15 @@ class TalkModel(nn.Module, ABC):
 
     def predict(self, speech: Speech, template: Tensor, style: Tensor, frames: int) -> Prediction:
         """Vertices for speech; template (B, V, 3), style (B, N)."""
-        motion, _, heard, _ = self.tell(speech, style, torch.full_like(speech.lengths, frames))
-        motion = motion[:, torch.arange(frames, device=motion.device).clamp(max=motion.shape[1] - 1)]  # the last stays
+        motion, heard = self._shown(speech, style, frames)
         vertices = self.basis.decode(motion) + template[:, None]  # (B, T, V, 3)
         return Prediction(vertices, heard.phone_logits, heard.contact_logits, self.label_rate)
+
+    def _shown(self, speech: Speech, style: Tensor, frames: int) -> tuple[Tensor, Heard]:
+        """Coefficients (B, T, K) of so many frames, and what was heard."""
+        motion, _, heard, _ = self.tell(speech, style, torch.full_like(speech.lengths, frames))
+        last = motion.shape[1] - 1  # which stays
+        return motion[:, torch.arange(frames, device=motion.device).clamp(max=last)], heard
 
     @property
     def device(self) -> torch.device:
@@ -301,11 +333,35 @@ class TalkModel(nn.Module, ABC):
         """How many frames predict() makes of so much sound."""
         return max(1, round(samples / RATE * self.fps))
 
-    def hear(self, samples: NDArray[np.float32]) -> Speech:
+    @property
+    def context(self) -> float:
+        """Seconds of sound to either side of a frame that move it, or, of a method that looks at all of it, enough."""
+        return float(self.audio_encoder.context)
+
+    @property
+    def step(self) -> float:
+        """Seconds of which parts of a sound begin at multiples: whole periods of frames, and whole encoder steps if
+        that can be."""
+        most = round(10 * self.label_rate)
+        steps = (n for n in range(1, most) if _whole(n / self.label_rate * self.fps / self.period))
+        return next(steps, self.label_rate / self.fps) / self.label_rate
+
+    def surroundings(self, audio: Audio, gain: float) -> Surroundings | None:
+        """What parts of a sound, times gain, that begin at multiples of `step` must be told to be heard as in it; None
+        where each is one to itself."""
+        in_step = _whole(self.step * self.label_rate)
+        found: Surroundings | None = self.audio_encoder.surroundings(audio, gain) if in_step else None
+        return found
+
+    def hear(self, samples: NDArray[np.float32], told: PartOfSound | None = None) -> Speech:
         """One clip's samples (S,) at 16 kHz as the model wants them, batch of one."""
-        posteriors = torch.from_numpy(phone_posteriors(samples))[None] if self.wants_posteriors else None
         tensor = torch.from_numpy(np.ascontiguousarray(samples))[None]
-        return Speech(tensor, torch.tensor([len(samples)]), posteriors).to(self.device)
+        lengths = torch.tensor([len(samples)])
+        if told is not None:
+            heard, usual = (torch.from_numpy(each)[None] for each in (told.posteriors, told.usual))
+            return Speech(tensor, lengths, heard, usual=usual.transpose(1, 2)).to(self.device)
+        posteriors = torch.from_numpy(phone_posteriors(samples))[None] if self.wants_posteriors else None
+        return Speech(tensor, lengths, posteriors).to(self.device)
 
     def guided(self, guide: Guide, template: Floats, frames: int) -> Keys | None:
         """The keys of one clip of so many frames, batch of one; None where the method has none, or finds its own."""
@@ -313,23 +369,34 @@ class TalkModel(nn.Module, ABC):
 
     @torch.inference_mode()
     def animate(
-        self, audio: Audio, template: NDArray[np.float32], style: NDArray[np.float32], guide: Guide | None = None
+        self,
+        audio: Audio,
+        template: NDArray[np.float32],
+        style: NDArray[np.float32],
+        guide: Guide | None = None,
+        told: PartOfSound | None = None,
     ) -> Motion:
-        """Motion at the corpus' own frame rate for one stretch of 16 kHz speech; template (V, 3), style (N,)."""
+        """Motion at the corpus' own frame rate for one stretch of 16 kHz speech; template (V, 3), style (N,).
+
+        told is what surroundings tell of it, where it is part of a longer sound.
+        """
         self.eval()
         frames = self.frame_count(len(audio.samples))
-        speech = self.hear(audio.samples)
+        speech = self.hear(audio.samples, told)
         keys = None if guide is None else self.guided(guide, template, frames)
-        predicted = self.predict(
+        motion, heard = self._shown(
             speech if keys is None else replace(speech, keys=keys.to(self.device)),
-            torch.from_numpy(template)[None].to(self.device),
             torch.from_numpy(style)[None].to(self.device),
             frames,
         )
-        phones, contacts = predicted.phone_logits, predicted.contact_logits
+        phones, contacts = heard.phone_logits, heard.contact_logits
         return Motion(
-            vertices=predicted.vertices[0].float().cpu().numpy(),
+            vertices=Decoded(self.basis, motion[0], torch.from_numpy(template).to(self.device)),
             phone_probabilities=None if phones is None else phones[0].float().softmax(-1).cpu().numpy(),
             contact_probabilities=None if contacts is None else contacts[0].float().sigmoid().cpu().numpy(),
-            rate=predicted.rate,
+            rate=self.label_rate,
         )
+
+
+def _whole(number: float) -> bool:
+    return abs(number - round(number)) < 1e-6

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from talkcli.clip import Audio
 from talkcli.errors import TalkError
 from talkcli.models.base import RATE, Framed, Heard, Speech
 from talkcli.models.layers import (
@@ -24,9 +25,9 @@ from talkcli.models.layers import (
     stretch,
 )
 from talkcli.models.pretrained import SHORTEST, HubConfig, HubEncoder, Pretrained, Wav2Vec2Encoder, padding_mask
+from talkcli.models.surroundings import HOP, Surroundings, look_round
 from talkcli.phones import PHONES
 
-HOP = 160  # samples from one mel column to the next: 100 Hz, the posteriors' rate
 POSTERIORS = 42
 
 
@@ -53,16 +54,29 @@ class LogMel(nn.Module):
             RATE, n_fft=512, win_length=400, hop_length=HOP, n_mels=80, f_min=40.0, f_max=7600.0
         )
 
-    def forward(self, samples: Tensor, lengths: Tensor) -> Tensor:
-        samples = nn.functional.pad(samples, (0, max(0, 512 - samples.shape[1])))  # one window at least
-        with torch.autocast(samples.device.type, enabled=False):
-            log = (self.spectrum(samples.float()) + 1e-4).log()  # (B, M, P)
+    def forward(self, samples: Tensor, lengths: Tensor, usual: Tensor | None = None) -> Tensor:
+        """usual (B, M, P) stands in for the mean."""
+        log = self.log(samples)
         inside = length_mask(lengths // HOP + 1, log.shape[2])[:, None]  # (B, 1, P)
-        loudness = log.mean(1, keepdim=True).masked_fill(~inside, -1e4)  # (B, 1, P)
-        loud = loudness > loudness.amax(2, keepdim=True) - 5.0  # about 22 dB below the loudest
-        mean = (log * loud).sum(2, keepdim=True) / loud.sum(2, keepdim=True).clamp(min=1)  # (B, M, 1)
+        mean = self.usual(log, inside) if usual is None else usual
         normal: Tensor = ((log - mean) * 0.3).clamp(-4, 4) * inside
         return normal
+
+    def log(self, samples: Tensor) -> Tensor:
+        """(B, M, P) as they are."""
+        samples = nn.functional.pad(samples, (0, max(0, 512 - samples.shape[1])))  # one window at least
+        with torch.autocast(samples.device.type, enabled=False):
+            found: Tensor = (self.spectrum(samples.float()) + 1e-4).log()
+            return found
+
+    def usual(self, log: Tensor, inside: Tensor | None = None) -> Tensor:
+        """(B, M, 1) the mean of log-mel (B, M, P) over the frames that carry sound; inside (B, 1, P) is false in
+        padding."""
+        loudness = log.mean(1, keepdim=True)  # (B, 1, P)
+        if inside is not None:
+            loudness = loudness.masked_fill(~inside, -1e4)
+        loud = loudness > loudness.amax(2, keepdim=True) - 5.0  # about 22 dB below the loudest
+        return (log * loud).sum(2, keepdim=True) / loud.sum(2, keepdim=True).clamp(min=1)
 
 
 def scaled_posteriors(logs: Tensor) -> Tensor:
@@ -76,6 +90,7 @@ class Tiny(nn.Module):
 
     rate = 50.0
     wants_posteriors = True
+    context = 3.0  # seconds: the convolutions see one, and the GRU has forgotten what is further off
 
     def __init__(self, config: TinyConfig) -> None:
         super().__init__()
@@ -101,7 +116,7 @@ class Tiny(nn.Module):
     def forward(self, speech: Speech) -> Heard:
         if speech.posteriors is None:
             raise ValueError("the tiny encoder needs phone posteriors")
-        mel = self.mel(speech.samples, speech.lengths)  # (B, 80, P)
+        mel = self.mel(speech.samples, speech.lengths, speech.usual)  # (B, 80, P)
         posteriors = scaled_posteriors(speech.posteriors.to(mel.dtype)).transpose(1, 2)  # (B, 42, P)
         steps = min(mel.shape[2], posteriors.shape[2])
         inside = length_mask(speech.lengths // HOP + 1, steps)[:, None]
@@ -117,6 +132,12 @@ class Tiny(nn.Module):
                 hidden = hidden.float() + self.recurrent(self.drop(hidden.float()))[0]
         features = self.drop(hidden)
         return Heard(features, self.to_phones(features), self.to_contacts(features))
+
+    @torch.inference_mode()
+    def surroundings(self, audio: Audio, gain: float) -> Surroundings | None:
+        """What its parts must be told of a sound, times gain, to be heard as in the whole."""
+        device = self.to_phones.weight.device
+        return look_round(audio, gain, lambda samples: self.mel.log(samples.to(device)), self.mel.usual)
 
     def _mask(self, heard: Tensor) -> Tensor:
         """Hide two mel bands and two stretches of time in each clip (after SpecAugment, Park et al. 2019)."""

@@ -69,6 +69,7 @@ class FaceFormer(TalkModel):
         self.wants_posteriors = self.audio_encoder.wants_posteriors
         self.whole_clips = config.time_map in ("front", "stack")
         self.label_rate = self.audio_encoder.rate
+        self.period = config.period
         width = config.width
         self.audio_feature_map = nn.Linear(self.audio_encoder.width, width)
         self.vertice_map = nn.Linear(self.basis.coefficients, width)

@@ -87,6 +87,7 @@ class KMTalk(TalkModel):
         self.label_rate = self.audio_encoder.rate
         self.whole_clips = config.time_map in ("front", "stack")
         self.takes_style = config.style == "onehot"
+        self.period = config.period
         self.key_rule = config.keys
         self.hears_phones = config.encoder == "tiny"
         self.progress = 1.0

@@ -19,9 +19,11 @@ from typing import Any, Self, overload
 import torch
 from torch import Tensor, nn
 
+from talkcli.clip import Audio
 from talkcli.errors import TalkError
 from talkcli.models.base import Heard, Speech
 from talkcli.models.layers import WithoutRandomWeights, length_mask
+from talkcli.models.surroundings import Surroundings
 from talkcli.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config
 
 SHORTEST = 720  # samples that shorter sound is filled up to: two steps, so that there is a frame at any time map
@@ -43,6 +45,7 @@ class Pretrained(nn.Module, ABC):
 
     rate = 50.0
     wants_posteriors = False
+    context = 1.0  # seconds: its transformer hears all that it is given, and takes its time for it
     config: HubConfig
     width: int
 
@@ -61,6 +64,10 @@ class Pretrained(nn.Module, ABC):
     @abstractmethod
     def steps(self, samples: int | Tensor) -> int | Tensor:
         """How many encoder steps so many samples give."""
+
+    def surroundings(self, audio: Audio, gain: float) -> Surroundings | None:
+        """None: each part is one to itself."""
+        return None
 
     def fronts(self, speech: Speech) -> tuple[Tensor, Tensor]:
         """Convolutional features (B, A, C) of each clip as if it were alone, and how many steps count (B,)."""

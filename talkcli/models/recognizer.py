@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from talkcli.errors import TalkError
 from talkcli.models.base import Batch, Listener, Reading, Speech
-from talkcli.models.encoders import HOP, POSTERIORS, Tiny, TinyConfig, scaled_posteriors
+from talkcli.models.encoders import POSTERIORS, Tiny, TinyConfig, scaled_posteriors
 from talkcli.models.layers import WithoutRandomWeights, length_mask
 from talkcli.models.pretrained import (
     SHORTEST,
@@ -32,6 +32,7 @@ from talkcli.models.pretrained import (
     read_weights,
     source_file,
 )
+from talkcli.models.surroundings import HOP
 from talkcli.models.wav2vec2 import Wav2Vec2Config
 from talkcli.phones import PHONES
 

@@ -52,6 +52,8 @@ class SelfTalkConfig:
     lip_weight: float = 0.0  # ours: the same two terms once more over the lips alone
     phone_weight: float = 0.0  # ours: the tiny encoder's phone head
     contact_weight: float = 0.0  # ours: the tiny encoder's contact head
+    # ours: seconds to either side that a frame attends to, 0 for all; so a part of a long sound moves as in the whole
+    reach: float = 0.0
     recognizer: RecognizerConfig = field(default_factory=RecognizerConfig)
     interpreter_width: int = 1024
     interpreter_heads: int = 8
@@ -64,6 +66,8 @@ class SelfTalkConfig:
             width, heads = getattr(self, f"{part}width"), getattr(self, f"{part}heads")
             if heads < 1 or width < 1 or width % heads:
                 raise TalkError(f"{part}width {width} is no multiple of {part}heads {heads}: change one of them")
+        if not self.reach >= 0:
+            raise TalkError(f"reach is {self.reach}: give 0 or more seconds")
 
 
 class SelfTalk(TalkModel):
@@ -178,12 +182,31 @@ class SelfTalk(TalkModel):
         hidden = framed.features.flatten(2)  # (B, T, D)
         same = bool((framed.frames == framed.frames[0]).all())
         padding = None if same else ~length_mask(framed.frames, hidden.shape[1])
+        far = self._far(hidden)
         hidden = self.transformer_decoder(
-            hidden, hidden, tgt_key_padding_mask=padding, memory_key_padding_mask=padding
+            hidden,
+            hidden,
+            tgt_mask=far,
+            memory_mask=far,
+            tgt_key_padding_mask=padding,
+            memory_key_padding_mask=padding,
         )  # no causal mask and no position code, as released
         with torch.autocast(hidden.device.type, enabled=False):
             motion: Tensor = self.vertice_map_r(hidden.float())
             return motion
+
+    def _far(self, hidden: Tensor) -> Tensor | None:
+        """(T, T) true where frames of (B, T, D) are out of each other's reach; None where none are."""
+        frames, most = hidden.shape[1], int(self.config.reach * self.fps)
+        if not most or frames <= most + 1:
+            return None
+        now = torch.arange(frames, device=hidden.device)
+        far: Tensor = (now[:, None] - now).abs() > most
+        return far
+
+    @property
+    def context(self) -> float:
+        return super().context + float(self.config.reach)
 
     def terms(self, told: Told, batch: Batch) -> dict[str, Tensor]:
         reading = self.reading(told.motion, batch) if self.training else {}

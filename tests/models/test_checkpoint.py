@@ -29,7 +29,7 @@ MADE = {"command": "talk train", "step": 3}
 
 def vertices(model: SelfTalk) -> Floats:
     template = make_template(model.corpus.topology)
-    return model.animate(make_tone(0.4), template, np.array([1, 0], np.float32)).vertices
+    return model.animate(make_tone(0.4), template, np.array([1, 0], np.float32)).vertices[:]
 
 
 @pytest.fixture
