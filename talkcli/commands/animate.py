@@ -10,6 +10,21 @@ import typer
 
 from talkcli.commands import values
 from talkcli.commands.align import StrictKeys, Text, TextFile, spoken_text
+from talkcli.commands.many import (
+    Address,
+    AsJson,
+    EngineName,
+    Formats,
+    Jobs,
+    Many,
+    OutDir,
+    Resume,
+    ShardOf,
+    SomeOutputs,
+    TextDir,
+    make_one,
+    results,
+)
 from talkcli.commands.outputs import (
     Background,
     CsvFps,
@@ -17,7 +32,6 @@ from talkcli.commands.outputs import (
     Flat,
     Force,
     Model,
-    Outputs,
     Renderer,
     Size,
     Style,
@@ -31,8 +45,16 @@ from talkcli.resources import DEFAULT_MODEL
 
 
 def animate(
-    audio: Annotated[str, typer.Argument(help="Speech: any sound or film that ffmpeg reads; - is standard input.")],
-    out: Outputs,
+    sounds: Annotated[
+        list[str],
+        typer.Argument(
+            help="Speech: any sound or film that ffmpeg reads; - is standard input. With --out-dir any number, and "
+            "folders of them."
+        ),
+    ],
+    out: SomeOutputs = None,
+    out_dir: OutDir = None,
+    formats: Formats = None,
     model: Model = DEFAULT_MODEL,
     subject: Subject = "",
     style: Style = "",
@@ -52,6 +74,7 @@ def animate(
     ] = "auto",
     text: Text = None,
     text_file: TextFile = None,
+    text_dir: TextDir = None,
     strict_keys: StrictKeys = False,
     keys: Annotated[
         Path | None, typer.Option(help="Key frames from `talk keys`, edited: locked poses come out exactly.")
@@ -73,50 +96,64 @@ def animate(
         Literal["fp32", "bf16", "auto"],
         typer.Option(help="Of a pretrained encoder: bf16 takes half the memory; auto takes it where it is faster."),
     ] = "fp32",
+    jobs: Jobs = None,
+    resume: Resume = False,
+    shard: ShardOf = None,
+    engine: EngineName = None,
+    address: Address = None,
+    as_json: AsJson = False,
     force: Force = False,
 ) -> None:
-    """Turn speech into a moving head."""
-    picture = picture_size(size)
-    from talkcli.render import check_look
+    """Turn speech into a moving head: one sound into files, or many into a folder."""
+    many = Many(out_dir, formats, text_dir, jobs, resume, shard, engine, address)
+    with results(as_json, many.wanted) as face:
+        given = {"--text": text, "--text-file": text_file, "--keys": keys, "--compare": compare}
+        outputs = many.check(sounds, out, [name for name, value in given.items() if value])
+        picture = picture_size(size)
+        from talkcli.render import check_look
 
-    check_look(size=picture, view=view, background=background, renderer=renderer)
-    from talkcli.animate import AnimateOptions, animate_file
-    from talkcli.export import ExportOptions
-    from talkcli.keyfile import read_keys
-    from talkcli.rates import parse_fps
+        check_look(size=picture, view=view, background=background, renderer=renderer)
+        from talkcli.animate import AnimateOptions, animate_file
+        from talkcli.export import ExportOptions
+        from talkcli.keyfile import read_keys
+        from talkcli.rates import parse_fps
 
-    options = AnimateOptions(
-        subject=subject,
-        style=style,
-        fps=parse_fps(fps),
-        contact=contact,
-        **who_tells(phones, spoken_text(text, text_file)),
-        strict=strict_keys,
-        keys=None if keys is None else read_keys(keys),
-        life=float(life),
-        seed=seed,
-    )
-    look = ExportOptions(
-        size=picture,
-        view=view,
-        background=background,
-        renderer=renderer,
-        targets=targets,
-        flat=flat,
-        csv_fps=parse_fps(csv_fps, "--csv-fps"),
-        force=force,
-    )
-    if compare:
-        from talkcli.compare import compare_files
+        options = AnimateOptions(
+            subject=subject,
+            style=style,
+            fps=parse_fps(fps),
+            contact=contact,
+            **who_tells(phones, spoken_text(text, text_file)),
+            strict=strict_keys,
+            keys=None if keys is None else read_keys(keys),
+            life=float(life),
+            seed=seed,
+        )
+        look = ExportOptions(
+            size=picture,
+            view=view,
+            background=background,
+            renderer=renderer,
+            targets=targets,
+            flat=flat,
+            csv_fps=parse_fps(csv_fps, "--csv-fps"),
+            force=force,
+        )
+        asked: dict[str, Any] = {"model": model, "options": options, "export_options": look}
+        asked |= {"device": device, "precision": precision}
+        if out_dir is not None:
+            from talkcli.batch import animate_many
 
-        if len(out) > 1:
-            raise TalkError("--compare makes one video: give one --out")
-        make = partial(compare_files, audio, out[0], compare)
-    else:
-        make = partial(animate_file, audio, out)
-    make(model=model, options=options, export_options=look, device=device, precision=precision)
-    for path in out:
-        typer.echo(path)
+            assert face is not None  # a batch has one
+            animate_many(sounds, out_dir, batch=many.options(options, force), face=face, **asked)
+        elif compare:
+            from talkcli.compare import compare_files
+
+            if len(outputs) > 1:
+                raise TalkError("--compare makes one video: give one --out")
+            make_one(sounds[0], outputs, partial(compare_files, sounds[0], outputs[0], compare, **asked), face)
+        else:
+            make_one(sounds[0], outputs, partial(animate_file, sounds[0], outputs, **asked), face)
 
 
 def who_tells(phones: str, text: str | None) -> dict[str, Any]:
