@@ -15,28 +15,20 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
-from talkcli.audio import load_audio
+from talkcli.audio import RATE, load_audio
+from talkcli.bench import spoken
 from talkcli.resources import DEFAULT_MODEL
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "sample.flac"
-PAUSE = 0.7  # seconds
-
-
-def spoken(minutes: float) -> tuple[np.ndarray, int]:
-    """The sample and a pause, repeated."""
-    audio = load_audio(SAMPLE)
-    once = np.concatenate([audio.samples, np.zeros(round(PAUSE * audio.rate), np.float32)])
-    return np.resize(once, round(minutes * 60 * audio.rate)), audio.rate
 
 
 def row(minutes: float, size: int, model: str) -> str:
     """A line of the table; memory is the largest process', time all processes'."""
     with tempfile.TemporaryDirectory() as folder:
         sound, film = Path(folder) / "long.flac", Path(folder) / "long.mp4"
-        soundfile.write(sound, *spoken(minutes))
+        soundfile.write(sound, spoken(load_audio(SAMPLE).samples, 60 * minutes), RATE)
         talk = Path(sys.executable).with_name("talk")
         command = [talk, "animate", sound, "--out", film, "--size", str(size), "--model", model, "--phones", "head"]
         started = time.perf_counter()

@@ -13,6 +13,7 @@ from talkcli import __version__
 from talkcli.commands import (
     align,
     animate,
+    bench,
     benchmark,
     boost,
     completion,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.command("align")(align.align)
 app.command("animate")(animate.animate)
+app.command("bench")(bench.bench)
 app.command("benchmark")(benchmark.benchmark)
 app.command("boost")(boost.boost)
 app.command("completion")(completion.completion)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from talkcli.clip import Floats, MotionClip, Phone, Topology
 from talkcli.head.contacts import Lips, smooth
 from talkcli.phones import BILABIAL, LABIODENTAL
+from talkcli.stages import stage
 
 Kind = Literal["lips", "bite"]
 KINDS: tuple[Kind, Kind] = ("lips", "bite")  # in the order of the contact head
@@ -148,6 +149,7 @@ def strength(contacts: Iterable[Contact], kind: Kind, start: float, fps: float, 
     return found.astype(np.float32)
 
 
+@stage("contact")
 def apply(clip: MotionClip, contacts: Sequence[Contact]) -> MotionClip:
     """The clip with its lips brought together where contacts (in the time of the whole sound) say so.
 

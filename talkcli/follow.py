@@ -15,6 +15,7 @@ import numpy as np
 from talkcli.articulation import controls
 from talkcli.clip import Floats, MotionClip, Phone
 from talkcli.head import load_head
+from talkcli.stages import stage
 
 DRAWN = 0.7  # how far towards the rules
 EDGE = 0.08  # seconds in which that begins and ends
@@ -22,6 +23,7 @@ LEAD = 0.5  # seconds before and after a chunk in which its curves begin and end
 NEAR = 2.0  # seconds from a chunk up to which phones shape its mouth
 
 
+@stage("contact")
 def apply(clip: MotionClip, phones: Sequence[Phone], trusted: Sequence[Phone]) -> MotionClip:
     """The clip drawn to the articulation of phones, round those that are trusted; both in the time of the whole sound.
 

@@ -96,6 +96,11 @@ def free_memory() -> int | None:
     return next((int(line.split()[1]) << 10 for line in told.splitlines() if line.startswith("MemAvailable:")), None)
 
 
+def with_these_modules() -> dict[str, str]:
+    """The environment of another Python that is to find the same modules as this one, wherever they came from."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
+
+
 def open_to_readers(path: Path) -> None:
     """Gives a file the permissions of any newly written one; safetensors keeps what it writes to the owner."""
     mask = os.umask(0)

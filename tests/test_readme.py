@@ -168,6 +168,18 @@ def test_benchmark_is_asked_as_the_readme_says(line: str, monkeypatch: pytest.Mo
     assert str(asked[0].data) == "data/synthetic"
 
 
+@pytest.mark.parametrize("line", lines("talk bench "))
+def test_bench_is_asked_as_the_readme_says(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes minutes; tests/bench has a run."""
+    asked: list[Any] = []
+    monkeypatch.setattr("talkcli.bench.bench", lambda options: asked.append(options) or iter(()))
+    assert main(shlex.split(line, comments=True)[1:]) == 0
+    assert (asked[0].seconds, asked[0].sizes) == ([5.0, 20.0], [(256, 256), (512, 512)])
+    assert "cores, load" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("line", lines("talk score"))
 def test_score_is_asked_as_the_readme_says(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader takes an hour to train; tests/test_score.py has the parts."""

@@ -15,6 +15,7 @@ from talkcli.align import Found
 from talkcli.align.fit import likeness, trusted
 from talkcli.align.listening import CONFIDENCE
 from talkcli.clip import Floats, Phone
+from talkcli.stages import stage
 
 AGREEMENT = 0.25  # share of the speech round a phone in which recogniser and network must see the same viseme
 ALIKE = 0.37  # likeness to the acoustic model by which a text's phone is believed
@@ -30,6 +31,7 @@ class Network:
     start: float
 
 
+@stage("contact")
 def believed(found: Found, network: Network | None) -> list[Phone]:
     """The phones to follow, in the time of the found ones.
 

@@ -25,6 +25,8 @@ import numpy as np
 from talkcli.align import Found, Request, find_phones, uses_ctc
 from talkcli.clip import Audio
 from talkcli.errors import TalkError
+from talkcli.platform import with_these_modules
+from talkcli.stages import stage
 
 Answer = Callable[[], Found]  # waits until the phones are found
 NOTHING = Found((), (), "head")
@@ -48,7 +50,11 @@ def found_ahead(
         spans = [(0.0, audio.seconds)] if whole else parts
         asked = [pool.submit(_found, worker, audio.part(*span), gain, request, span[0]) for span in spans]
         try:
-            yield [partial(_share, asked[0], *part) for part in parts] if whole else [one.result for one in asked]
+            yield (
+                [partial(_share, asked[0], *part) for part in parts]
+                if whole
+                else [partial(_wait, one) for one in asked]
+            )
         finally:
             for one in asked:
                 one.cancel()
@@ -58,9 +64,15 @@ def found_ahead(
 
 
 def _share(whole: Future[Found], start: float, end: float) -> Found:
-    return whole.result().part(start, end)
+    return _wait(whole).part(start, end)
 
 
+@stage("waiting")
+def _wait(asked: Future[Found]) -> Found:
+    return asked.result()
+
+
+@stage("recogniser")
 def _found(worker: Worker, audio: Audio, gain: float, request: Request, start: float) -> Found:
     find = find_phones if request.file is not None or uses_ctc(request) else worker.find
     levelled = audio if gain == 1.0 else Audio(audio.samples * np.float32(gain), audio.rate)
@@ -112,10 +124,8 @@ _IDLE: list[Worker] = []  # that wait, warm, for the next sound
 
 def _start() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "talkcli.align.worker"]
-    # the same modules as here, wherever they came from
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
     try:
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=with_these_modules())
     except OSError as error:
         raise TalkError(f"cannot start the process that finds phones: {error.strerror or error}") from error
 

@@ -23,6 +23,7 @@ import numpy as np
 from talkcli.audio.level import level
 from talkcli.clip import Audio, Floats
 from talkcli.errors import TalkError
+from talkcli.stages import stage
 
 __all__ = ["RATE", "SUFFIXES", "level", "load_audio", "resample"]
 
@@ -41,6 +42,7 @@ class _Unreadable(Exception):
     """soundfile cannot read this; ffmpeg may."""
 
 
+@stage("load sound")
 def load_audio(source: Path | Literal["-"], rate: int = RATE) -> Audio:
     """The sound of a file, or of standard input for "-", as the mean of its channels at `rate`.
 

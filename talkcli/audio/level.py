@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from talkcli.clip import Audio, Floats
+from talkcli.stages import stage
 
 SPEECH_DB = -23.0  # where the loud frames' average goes
 LOUD_DB = 30.0  # frames this close to the loudest count
@@ -13,6 +14,7 @@ FRAME = 0.025  # seconds
 CHUNK = 1000  # frames worked on at a time: bounds the memory, not the length
 
 
+@stage("hear")
 def level(audio: Audio) -> Audio:
     """The sound scaled so that its frames of 25 ms within 30 dB of the loudest average -23 dBFS."""
     gain = level_gain(audio)

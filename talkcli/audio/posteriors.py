@@ -17,6 +17,7 @@ import numpy as np
 from talkcli.audio.cepstra import CEPSTRA, cepstra
 from talkcli.clip import Floats
 from talkcli.errors import TalkError
+from talkcli.stages import stage
 
 _NAMES = """
 +NSN+ +SPN+ AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH
@@ -43,6 +44,7 @@ class _Model:
     mixtures: Floats
 
 
+@stage("hear")
 def phone_posteriors(samples: Floats, *, warp: float = 1.0) -> Floats:
     """Log-posteriors (S // 160 + 1, 42) float32 in the order of PHONES from samples (S,) at 16 kHz.
 

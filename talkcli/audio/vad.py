@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from talkcli.audio.level import level_gain
 from talkcli.clip import Audio, Floats
+from talkcli.stages import stage
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ def _without_tail(start: float, end: float, faint: NDArray[np.bool_]) -> float:
     return (first + int(loud[-1]) + 1) / 100 if len(loud) else first / 100
 
 
+@stage("hear")
 def speech_gate(audio: Audio, fps: float, frames: int) -> Floats:
     """(T,) in [0, 1] at times i / fps: 1 where someone speaks, 0 at rest, opening in 50 ms and closing in 150 ms."""
     times = np.arange(frames) / fps
@@ -101,6 +103,7 @@ def speech_gate(audio: Audio, fps: float, frames: int) -> Floats:
     return gate.astype(np.float32)
 
 
+@stage("hear")
 def pauses(audio: Audio, longest: float) -> list[tuple[float, float]]:
     """Windows (start, end) in seconds that cover the sound without gaps, each at most `longest` seconds.
 

@@ -13,6 +13,7 @@ from talkcli.errors import TalkError
 from talkcli.export import arkit, cues, gltf, html, npz, points, usd, video, visemes, wav
 from talkcli.export.base import NUMBER, ExportOptions, Format, Job, check_sequence, check_target, checked, part, sweep
 from talkcli.export.share import share
+from talkcli.stages import each
 
 __all__ = [
     "EXPORTERS",
@@ -117,7 +118,7 @@ def write(
     options = options or ExportOptions()
     outputs = [outputs] if isinstance(outputs, Path) else outputs
     check_outputs(outputs, options)
-    valid = checked(chunks)
+    valid = each("motion", checked(chunks))
     first = next(valid, None)
     if first is None:
         raise TalkError(f"There is no motion to write to {outputs[0]}: the clip has no frames.")

@@ -14,6 +14,7 @@ from typing import Literal
 from talkcli.clip import MotionClip
 from talkcli.console import Step
 from talkcli.errors import TalkError
+from talkcli.stages import each, stage
 
 NUMBER = re.compile(r"%(?:0\d)?d")  # in the name of a file a frame, as ffmpeg and Blender take it: %05d, %d
 Targets = Literal["auto", "shapes", "vertices"]
@@ -89,7 +90,8 @@ class Format:
 
     def to(self, job: Job) -> Callable[[Iterator[MotionClip]], int]:
         """Writes the chunks that it is given."""
-        return lambda chunks: self.write(chunks, job)
+        written = stage("write")(self.write)
+        return lambda chunks: written(each("", chunks), job)
 
 
 @contextmanager

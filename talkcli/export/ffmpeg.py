@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from talkcli.errors import TalkError
+from talkcli.stages import stage
 
 PIPE = 1 << 20  # bytes the pipe to ffmpeg may hold, where that can be set: more than a frame at 512 x 512
 
@@ -51,6 +52,7 @@ class Ffmpeg:
         self._input = self._process.stdin
         _widen(self._input)
 
+    @stage("encode")
     def write(self, data: bytes) -> None:
         """Hands data over; TalkError with ffmpeg's last words if it has ended."""
         view = memoryview(data)
@@ -60,6 +62,7 @@ class Ffmpeg:
         except (BrokenPipeError, ValueError) as error:
             raise self._failure() from error
 
+    @stage("encode")
     def finish(self) -> None:
         """Closes the input and waits; TalkError with ffmpeg's last words if it failed."""
         try:

@@ -13,6 +13,7 @@ from talkcli.clip import Floats, MotionClip
 from talkcli.export.base import Job
 from talkcli.export.ffmpeg import Ffmpeg
 from talkcli.render import Renderer, open_renderer
+from talkcli.stages import stage
 
 WAITING = 2  # chunks that may wait to be drawn
 
@@ -32,10 +33,12 @@ class Painter:
         self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
         self._thread.start()
 
+    @stage("waiting")
     def draw(self, chunk: MotionClip) -> None:
         """Hands a chunk over, waiting while enough of them wait; raises what went wrong with an earlier one."""
         self._put(chunk)
 
+    @stage("waiting")
     def finish(self) -> None:
         """Waits until all is drawn; raises what went wrong."""
         self._put(None)
@@ -92,5 +95,6 @@ class Painter:
                     self._encoder.write(self._picture(renderer, vertices))
                 self._job.step()
 
+    @stage("render")
     def _picture(self, renderer: Renderer, vertices: Floats) -> bytes:
         return renderer.image(vertices).tobytes() if self._rgb else renderer.frame(vertices)

@@ -23,6 +23,7 @@ from talkcli.models.basis import OutputBasis
 from talkcli.models.surroundings import PartOfSound, Surroundings
 from talkcli.models.wav2vec2 import EncoderLayer
 from talkcli.phones.keys import KeyRule
+from talkcli.stages import stage
 
 RATE = 16000  # samples a second that every encoder hears
 
@@ -367,6 +368,7 @@ class TalkModel(nn.Module, ABC):
         """The keys of one clip of so many frames, batch of one; None where the method has none, or finds its own."""
         return None
 
+    @stage("network")
     @torch.inference_mode()
     def animate(
         self,

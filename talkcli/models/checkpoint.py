@@ -33,6 +33,7 @@ from talkcli.models.layers import WithoutRandomWeights
 from talkcli.models.lipreader import LipReader
 from talkcli.models.places import find_checkpoint
 from talkcli.platform import cpu_knows_bfloat16, open_to_readers
+from talkcli.stages import stage
 
 FORMAT = 1
 READER = "reader"  # stands where a method's name does, and is the name of its file in a run
@@ -115,6 +116,7 @@ def _topology_tensors(topology: Topology) -> dict[str, Tensor]:
     return found
 
 
+@stage("load model")
 def load_checkpoint(model: str, device: torch.device | None = None, precision: Precision = "fp32") -> Checkpoint:
     """The model that a name, a run's folder or a checkpoint file means, in evaluation mode.
 

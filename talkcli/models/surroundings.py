@@ -18,6 +18,7 @@ from torch import Tensor
 from talkcli.audio.cepstra import mean_cepstra, raw_cepstra
 from talkcli.audio.posteriors import posteriors_of
 from talkcli.clip import Audio, Floats
+from talkcli.stages import stage
 
 HOP = 160  # samples from one frame to the next, at 16 kHz
 EVERY, SPAN = 10.0, 20.0  # seconds; the one is a multiple of the other
@@ -41,6 +42,7 @@ class Surroundings:
     usual_cepstra: Floats
     usual_mel: Floats
 
+    @stage("hear")
     def of(self, start: float, samples: int) -> PartOfSound:
         """Of the part of so many samples from start on, a multiple of 10 ms."""
         first = round(start * 100)
@@ -58,6 +60,7 @@ def passing(rows: Floats, first: int, last: int) -> Floats:
     return np.asarray(rows[left] + share * (rows[left + 1] - rows[left]), np.float32)
 
 
+@stage("hear")
 def look_round(
     audio: Audio, gain: float, log_mel: Callable[[Tensor], Tensor], usual: Callable[[Tensor], Tensor]
 ) -> Surroundings:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from talkcli.clip import Floats, Topology
 from talkcli.errors import TalkError
+from talkcli.stages import stage
 
 if TYPE_CHECKING:
     from talkcli.render.scene import Scene
@@ -102,14 +103,15 @@ def open_renderer(
     Raises:
         TalkError: an unknown renderer, view or background, an odd size, or nothing that can draw.
     """
-    from talkcli.render.scene import make_scene
-
     _check_renderer(renderer)
     check_triangles(topology)
-    scene = make_scene(topology, template, size=size, view=view, background=background, colors=colors)
-    if find_spec("numba") is None:
-        raise TalkError("Drawing needs numba, which is not installed: pip install numba")
-    opened = RENDERERS[renderer](scene)
+    with stage("render"):
+        from talkcli.render.scene import make_scene
+
+        scene = make_scene(topology, template, size=size, view=view, background=background, colors=colors)
+        if find_spec("numba") is None:
+            raise TalkError("Drawing needs numba, which is not installed: pip install numba")
+        opened = RENDERERS[renderer](scene)
     try:
         yield opened
     finally:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 MODELS = Path(__file__).parent / "models"
 PRESETS = Path(__file__).parent / "presets"
+SPEECH = Path(__file__).parent / "speech.ogg"  # assets/sample.flac once more, to try and to measure with
+SPEECH_BEGINS = ("Hello, I am a head made of numbers.", 2.45)  # its first sentence, and where that ends in seconds
 DEFAULT_MODEL = "selftalk-tiny"
 
 
