@@ -10,14 +10,14 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from talkcli.align import Found, Request, check_request
 from talkcli.align.worker import NOTHING, Answer, found_ahead
 from talkcli.articulation import as_track, life
-from talkcli.audio import load_audio
+from talkcli.audio import RATE, load_audio
 from talkcli.audio.vad import speech_gate
 from talkcli.clip import Audio, Floats, MotionClip
 from talkcli.console import note
@@ -25,10 +25,12 @@ from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, check_outputs, write
 from talkcli.head import load_head
 from talkcli.keyfile import KeyFile, check_keys, kept, poses
-from talkcli.models.base import RATE, Guide, pick_device
-from talkcli.models.checkpoint import Checkpoint, Precision, load_checkpoint
 from talkcli.pieces import Piece, spans
 from talkcli.windows import Sound, Speaker, Window, frame_count
+
+if TYPE_CHECKING:  # torch takes its time, in which a sound can be heard: what needs it imports it
+    from talkcli.models.base import Guide
+    from talkcli.models.checkpoint import Checkpoint, Precision
 
 MARGIN, AROUND = 1.0, 3.0  # seconds on either side of a window that are listened to, and in which phones are known
 Phones = Literal["auto", "head", "allphone", "asr"]
@@ -202,6 +204,8 @@ def _guide(
     checkpoint: Checkpoint, options: AnimateOptions, answer: Answer, template: Floats, start: float, end: float
 ) -> Guide | None:
     """The key frames of a method that has any: those of a person, or of the phones that were asked for."""
+    from talkcli.models.base import Guide
+
     model = checkpoint.model
     if model.key_rule is None:
         return None
@@ -247,6 +251,9 @@ class Animator:
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
+        from talkcli.models.base import pick_device
+        from talkcli.models.checkpoint import load_checkpoint
+
         return load_checkpoint(self._model, pick_device(self._device), self._precision)
 
     def check(self, options: AnimateOptions) -> None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from talkcli.errors import TalkError
 from talkcli.files.arrays import map_npy
 from talkcli.files.meshes import load_mesh
 from talkcli.head import CONTROLS, load_head
-from talkcli.models.checkpoint import Checkpoint
 from talkcli.phones.keys import KeyRule, key_frames
+
+if TYPE_CHECKING:
+    from talkcli.models.checkpoint import Checkpoint
 
 FORMAT = 1
 BESIDE = 0.1  # seconds on either side of a locked pose in which the stages after the model fade

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from talkcli import contact, follow
 from talkcli.align import Found
 from talkcli.align.trust import Network, believed
 from talkcli.clip import Floats, MotionClip, Phone
-from talkcli.models.base import Frames, Motion
-from talkcli.windows import Window
+
+if TYPE_CHECKING:
+    from talkcli.models.base import Frames, Motion
+    from talkcli.windows import Window
 
 THRESHOLDS = (0.15, 0.4)  # of the contact head, for closures and for bites
 SURE = 0.8  # of the contact head, where phones that were heard say that the lips do not meet

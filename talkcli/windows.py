@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from talkcli.audio.level import level_gain
 from talkcli.audio.vad import pauses
 from talkcli.clip import Audio, Floats
-from talkcli.models.base import Guide, Motion, TalkModel
-from talkcli.models.surroundings import SPAN, Surroundings
+
+if TYPE_CHECKING:
+    from talkcli.models.base import Guide, Motion, TalkModel
+    from talkcli.models.surroundings import Surroundings
 
 WINDOW = 20.0  # seconds that are cut off for a model at once, at most
-Hints = Callable[[float, float], Guide | None]  # what is known of the sound from start to end, in seconds
+Hints = Callable[[float, float], "Guide | None"]  # what is known of the sound from start to end, in seconds
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class Speaker:
     """A model that speaks one sound, window after window, with a template (V, 3) and a style (N,)."""
 
     def __init__(self, model: TalkModel, sound: Sound, template: Floats, style: Floats) -> None:
+        from talkcli.models.surroundings import SPAN
+
         self._model, self._sound, self._template, self._style = model, sound, template, style
         cut = len(sound.windows) > 1 or sound.audio.seconds > SPAN
         self._around: Surroundings | None = model.surroundings(sound.audio, sound.gain) if cut else None

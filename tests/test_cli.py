@@ -275,7 +275,7 @@ def test_a_name_that_is_unknown_is_told_in_one_line(
 def test_a_picture_that_cannot_be_drawn_is_told_before_any_work(
     options: list[str], word: str, speech: Path, tmp_path: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("talkcli.animate.load_checkpoint", None)  # nothing may ask for it
+    monkeypatch.setattr("talkcli.models.checkpoint.load_checkpoint", None)  # nothing may ask for it
     assert word in fails("animate", speech, "--out", tmp_path / "face.mp4", *options)
 
 
@@ -283,7 +283,7 @@ def test_a_picture_that_cannot_be_drawn_is_told_before_any_work(
 def test_an_output_that_cannot_be_written_is_told_before_any_work(
     name: str, speech: Path, tmp_path: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("talkcli.animate.load_checkpoint", None)  # nothing may ask for it
+    monkeypatch.setattr("talkcli.models.checkpoint.load_checkpoint", None)  # nothing may ask for it
     fails("animate", speech, "--out", tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["speech.wav"]
 

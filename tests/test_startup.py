@@ -35,6 +35,11 @@ def test_models_are_listed_without_torch() -> None:
     assert not set(HEAVY) - {"numpy"} & set(eval(loaded))
 
 
+def test_a_sound_is_heard_before_torch_is_loaded() -> None:
+    loaded = run("import sys, talkcli.animate; print([*sys.modules])")
+    assert not {"scipy", "torch", "torchaudio", "transformers", "pyrender", "numba"} & set(eval(loaded))
+
+
 def test_torchaudio_and_what_imports_it_load_beside_this_torch() -> None:
     code = """
 import talkcli, torch, torchaudio
