@@ -18,6 +18,7 @@ from talkcli.commands import (
     boost,
     completion,
     convert,
+    doctor,
     evaluate,
     import_,
     info,
@@ -45,6 +46,7 @@ app.command("benchmark")(benchmark.benchmark)
 app.command("boost")(boost.boost)
 app.command("completion")(completion.completion)
 app.command("convert")(convert.convert)
+app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
 app.command("import")(import_.import_)
 app.command("info")(info.info)

@@ -134,6 +134,11 @@ def _stillness(audio: Audio) -> Floats:
     return np.asarray(-around - 0.2 * speech - loudness / max(float(loudness.max()), 1e-9) * 0.1, np.float32)
 
 
+def has_silero() -> bool:
+    """Whether Silero tells speech from noise here; PocketSphinx's detector stands in elsewhere."""
+    return _load_weights() is not None
+
+
 @cache
 def _load_weights() -> dict[str, Floats] | None:
     """Silero's arrays by name, None where the wheel is not there or is an older one."""

@@ -74,9 +74,14 @@ def _check_length(seconds: float) -> None:
         raise TalkError(f"A page holds {LONGEST / 60:.0f} minutes and this is longer: write .mp4, or cut the sound.")
 
 
+def sound_arguments(sound: Path, path: Path) -> list[str | Path]:
+    """ffmpeg's arguments to encode a page's sound."""
+    return ["-i", sound, *SOUND, "-f", "mp3", path]
+
+
 def _encoded(sound: Path, path: Path) -> bytes:
     """The sound of a wav file as MP3."""
-    with Ffmpeg(["-i", sound, *SOUND, "-f", "mp3", path]) as encoder:
+    with Ffmpeg(sound_arguments(sound, path)) as encoder:
         encoder.finish()
     return path.read_bytes()
 

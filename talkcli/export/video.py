@@ -78,14 +78,10 @@ def write_gif(chunks: Iterator[MotionClip], job: Job) -> int:
     if every > 1:
         note(f"{job.target.name} has {first.fps / every:g} frames a second: browsers show no more than {GIF_MOST:g}.")
     film, palette = Path(f"{job.path}.film"), Path(f"{job.path}.png")
-    with Ffmpeg([*_rgb_source(job.options, first.fps / every), *LOSSLESS, film]) as encoder:
+    with Ffmpeg(gif_film_arguments(job.options, first.fps / every, film)) as encoder:
         painter = Painter(first, encoder, job, rgb=True, every=every)
         frames = _paint(chain([first], chunks), painter, encoder, None)
-    passes: tuple[Arguments, ...] = (  # the colours of the whole film are known at its end
-        ["-i", film, "-vf", "palettegen=stats_mode=full", "-f", "image2", "-update", "1", palette],
-        ["-i", film, "-i", palette, "-lavfi", DITHER, "-f", "gif", job.path],
-    )
-    for arguments in passes:
+    for arguments in gif_arguments(film, palette, job.path):
         with Ffmpeg(arguments) as encoder:
             encoder.finish()
     return frames
@@ -95,8 +91,7 @@ def write_png(chunks: Iterator[MotionClip], job: Job) -> int:
     """Writes a picture a frame, counted from 0."""
     first = next(chunks)
     pattern = Path(str(job.path).replace("%", "%%")) / job.pattern
-    arguments = [*_rgb_source(job.options, first.fps), "-start_number", "0", "-f", "image2", pattern]
-    with Ffmpeg(arguments) as encoder:
+    with Ffmpeg(png_arguments(job.options, first.fps, pattern)) as encoder:
         return _paint(chain([first], chunks), Painter(first, encoder, job, rgb=True), encoder, None)
 
 
@@ -119,6 +114,24 @@ def _paint(chunks: Iterator[MotionClip], painter: Painter, encoder: Ffmpeg, soun
 def _rgb_source(options: ExportOptions, fps: float) -> Arguments:
     width, height = options.size
     return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(exact(fps)), "-i", "-"]
+
+
+def gif_film_arguments(options: ExportOptions, fps: float, film: Path) -> Arguments:
+    """ffmpeg's arguments to keep raw pictures from its input without a loss, until their colours are known."""
+    return [*_rgb_source(options, fps), *LOSSLESS, film]
+
+
+def gif_arguments(film: Path, palette: Path, path: Path) -> tuple[Arguments, Arguments]:
+    """ffmpeg's arguments for a film's palette, which is known at its end, and then for the loop."""
+    return (
+        ["-i", film, "-vf", "palettegen=stats_mode=full", "-f", "image2", "-update", "1", palette],
+        ["-i", film, "-i", palette, "-lavfi", DITHER, "-f", "gif", path],
+    )
+
+
+def png_arguments(options: ExportOptions, fps: float, pattern: Path) -> Arguments:
+    """ffmpeg's arguments for a picture a frame of raw pictures from its input."""
+    return [*_rgb_source(options, fps), "-start_number", "0", "-f", "image2", pattern]
 
 
 def video_arguments(options: ExportOptions, fps: float, path: Path, container: Container = MP4) -> Arguments:

@@ -38,13 +38,21 @@ class Platform:
 @cache
 def platforms() -> tuple[Platform, ...]:
     """The ways that work here, hardware first, then EGL, which smooths edges itself."""
-    command = [sys.executable, "-I", probe.__file__]
     try:
-        answer = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True).stdout
-        told = json.loads(answer)
+        return probed()
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         log.debug("no answer about OpenGL: %s", error)
         return ()
+
+
+def probed() -> tuple[Platform, ...]:
+    """The same, asked anew.
+
+    Raises:
+        OSError, subprocess.SubprocessError, ValueError: the process that asks crashed, hangs or answers nonsense.
+    """
+    command = [sys.executable, "-I", probe.__file__]
+    told = json.loads(subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True).stdout)
     found = [Platform("egl", number, name) for number, name in enumerate(told["egl"]) if name]
     if told["osmesa"]:
         found.append(Platform("osmesa", 0, told["osmesa"]))
