@@ -64,7 +64,7 @@ class Report:
 
 def reason(error: BaseException) -> str:
     """An error in one line."""
-    return " ".join(str(error).split())[:400] or type(error).__name__
+    return " ".join(str(error).split())[:400].rstrip(".") or type(error).__name__
 
 
 def ended(code: int) -> str:

@@ -58,7 +58,7 @@ def _failure(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     if done.returncode < 0 or not lines:
         return f"its process {ended(done.returncode)}"
-    return lines[-1].removeprefix("error: ")
+    return lines[-1].removeprefix("error: ").rstrip(".")
 
 
 def _frames(path: Path) -> int:

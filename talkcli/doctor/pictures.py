@@ -78,7 +78,7 @@ def opengl(_options: DoctorOptions) -> list[Finding]:
             f"{name}={os.environ[name]}" for name in ("PYOPENGL_PLATFORM", "EGL_DEVICE_ID") if name in os.environ
         )
         has = ", ".join(map(_told, found))
-        return [Finding("missing", f"{reason(error)} There is {has}", f"unset {asked}, or install what it names")]
+        return [Finding("missing", f"{reason(error)}; there is {has}", f"unset {asked}, or install what it names")]
     others = [Finding("info", f"{_told(one)} gives an OpenGL context") for one in found if one != best]
     return [_drawn(best), *others]
 

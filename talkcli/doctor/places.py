@@ -39,7 +39,7 @@ def _kernels() -> Finding:
     trouble = _trouble(folder)
     if trouble and not size:
         return Finding("missing", f"{told}, where nothing can be written ({trouble}): compiled at every start", mend)
-    return Finding("ok", told)
+    return Finding("ok", f"{told}, which is only read here ({trouble})" if trouble else told)
 
 
 def _features() -> list[Finding]:
