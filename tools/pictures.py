@@ -56,16 +56,36 @@ def films(folder: Path) -> Image.Image:
 
 def page(folder: Path) -> Image.Image:
     """The page of --out face.html in a browser."""
-    path, picture = folder / "face.html", folder / "page.png"
+    path = folder / "face.html"
     run("animate", SPEECH, "--text-file", WORDS, "--out", path)
+    where = f"{path.as_uri()}#t={FRAME / 30:.2f}&view=three-quarter&theme=light"
+    return _shown(where, (960, 640), folder)
+
+
+def report(folder: Path) -> Image.Image:
+    """The beginning of an evaluation's report, on a small corpus."""
+    data, out = folder / "synthetic", folder / "report"
+    run("preprocess", "synthetic", "--out", data, "--hours", "0.1")
+    models = ["selftalk-tiny", "kmtalk-tiny"]
+    run("evaluate", *models, "--data", data, "--split", "test", "--phones", "head", "--styles", "1", "--out", out)
+    return _shown((out / "report.html").as_uri(), (1100, 760), folder)
+
+
+def _shown(address: str, size: tuple[int, int], folder: Path) -> Image.Image:
+    """What a browser shows."""
+    picture = folder / "shown.png"
     browser = next((found for found in map(shutil.which, ("chromium", "google-chrome")) if found), None)
     if browser is None:
-        raise SystemExit("the page needs a Chromium: apt install chromium")
+        raise SystemExit("this picture needs a Chromium: apt install chromium")
     gl = ["--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-    size = ["--hide-scrollbars", "--window-size=960,640", f"--screenshot={picture}", "--virtual-time-budget=8000"]
-    place = f"{path.as_uri()}#t={FRAME / 30:.2f}&view=three-quarter&theme=light"
+    flags = [
+        "--hide-scrollbars",
+        f"--window-size={size[0]},{size[1]}",
+        f"--screenshot={picture}",
+        "--virtual-time-budget=8000",
+    ]
     subprocess.run(
-        [browser, "--headless", "--no-sandbox", *gl, *size, f"--user-data-dir={folder / 'profile'}", place],
+        [browser, "--headless", "--no-sandbox", *gl, *flags, f"--user-data-dir={folder / 'profile'}", address],
         check=True,
         capture_output=True,
         timeout=120,
@@ -170,6 +190,7 @@ PICTURES: dict[str, Callable[[Path], Image.Image]] = {
     "page.jpg": page,
     "tracks.png": tracks,
     "keys.png": keys,
+    "report.jpg": report,
 }
 
 
