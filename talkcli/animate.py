@@ -26,6 +26,7 @@ from talkcli.export import ExportOptions, check_outputs, write
 from talkcli.head import load_head
 from talkcli.keyfile import KeyFile, check_keys, kept, poses
 from talkcli.pieces import Piece, spans
+from talkcli.stages import stage
 from talkcli.windows import Sound, Speaker, Window, frame_count
 
 if TYPE_CHECKING:  # torch takes its time, in which a sound can be heard: what needs it imports it
@@ -250,6 +251,7 @@ class Animator:
         self._model, self._device, self._precision = model, device, precision
 
     @cached_property
+    @stage("load model")  # with torch, which is imported here
     def checkpoint(self) -> Checkpoint:
         from talkcli.models.base import pick_device
         from talkcli.models.checkpoint import load_checkpoint

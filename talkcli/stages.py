@@ -16,11 +16,11 @@ Listener = Callable[[str, float], None]  # a stage's name, and seconds that it t
 
 # the stages of `talk animate`, in the order in which a sound goes through them
 STAGES = {
-    "start": "Python and the libraries",
+    "start": "Python and its libraries, but for torch",
     "load sound": "the file, brought to 16 kHz",
     "hear": "its level, where somebody speaks, and how like which phone each moment is",
     "recogniser": "words and phones, in a process of its own beside the rest",
-    "load model": "the checkpoint",
+    "load model": "torch, and the checkpoint",
     "network": "from what is heard to motion",
     "contact": "the mouth drawn towards phones, and lips that meet",
     "motion": "all else of the motion: frames, blinks, brows",

@@ -21,6 +21,7 @@ def level(audio: Audio) -> Audio:
     return audio if gain == 1.0 else Audio(audio.samples * np.float32(gain), audio.rate)
 
 
+@stage("hear")
 def level_gain(audio: Audio) -> float:
     """What `level` multiplies samples by: for those who work on a long sound in pieces."""
     power = _frame_power(audio)
