@@ -5,6 +5,7 @@ Shape letters: T frames, V vertices, S samples.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -16,16 +17,17 @@ import numpy as np
 
 from talkcli.align import Found, Request, check_request
 from talkcli.align.worker import NOTHING, Answer, found_ahead
-from talkcli.articulation import as_track, life
+from talkcli.articulation import as_track, head_turn, life, steady_gaze
 from talkcli.audio import RATE, load_audio
 from talkcli.audio.vad import speech_gate
 from talkcli.clip import Audio, Floats, MotionClip
 from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, check_outputs, write
+from talkcli.finish import PLAIN, Finish, tell_unknown
 from talkcli.head import load_head
 from talkcli.keyfile import KeyFile, check_keys, kept, poses
-from talkcli.pieces import Piece, spans
+from talkcli.pieces import Piece, shifted, spans
 from talkcli.stages import stage
 from talkcli.windows import Sound, Speaker, Window, frame_count
 
@@ -47,7 +49,8 @@ class AnimateOptions:
     do, and with phone_file those of a file. strict makes an error of phones that cannot be found as asked. A method
     with key frames takes them from the same phones, for "auto" from what its own network hears; keys are such that a
     person has edited, whose locked poses come out exactly.
-    life is how much blinks, gaze and brows move, 0 to 1.
+    life is how much blinks, gaze and brows move and the head turns, 0 to 1; None is 1, where the head can. finish is
+    what is done to the motion at last; the head's own liveliness comes late with the rest of it, and no more.
     """
 
     subject: str = ""
@@ -59,8 +62,9 @@ class AnimateOptions:
     text: str | None = None
     strict: bool = False
     keys: KeyFile | None = None
-    life: float = 1.0
+    life: float | None = None
     seed: int = 0
+    finish: Finish = PLAIN
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +145,8 @@ def _chunks(
 ) -> Iterator[MotionClip]:
     corpus, total = checkpoint.model.corpus, frame_count(audio, options.fps)
     packaged = corpus.topology is load_head().topology
+    if options.life and not packaged:
+        note(f"note: the head '{corpus.topology.name}' cannot blink or turn: --life has no part in it")
     still = MotionClip(
         vertices=np.zeros((0, *template.shape), np.float32),
         template=template,
@@ -150,16 +156,21 @@ def _chunks(
         model=checkpoint.name,
         colors=load_head().subject_colors(options.subject) if packaged else None,
     )
+    tell_unknown(corpus.topology, options.finish)
+    late = options.finish.frames_late(options.fps)
     with nullcontext(begun) if begun else hearing(audio, options) as heard:
-        idle = _idle(audio, total, options) if packaged and options.life else None  # (T, C)
+        idle = _Idle.of(audio, total, options) if packaged and options.life != 0 else None
         for span in spans(_pieces(heard, checkpoint, options, still, style), options.fps):
             clip = span.clip()
-            clip = clip if idle is None else _alive(clip, idle[span.first : span.last])
+            clip = clip if idle is None else idle.added(clip, span.first, span.last)
             if options.keys is not None:
                 clip = kept(clip, span.piece.plain(span.first, span.last), options.keys, template)
-            end = audio.seconds if span.last == total else span.last / options.fps
-            phones = span.piece.phones(span.first, span.last)
-            yield replace(clip, audio=audio.part(clip.start, end), phones=phones).scaled(corpus.metres)
+            clip = replace(clip, phones=span.piece.phones(span.first, span.last))
+            shown = shifted(clip, span.first, math.floor(late), total)
+            if shown.frames:
+                last = round(shown.start * options.fps) + shown.frames
+                end = audio.seconds if last == total else last / options.fps
+                yield replace(shown, audio=audio.part(shown.start, end)).scaled(corpus.metres)
 
 
 def _pieces(
@@ -167,7 +178,10 @@ def _pieces(
 ) -> Iterator[tuple[Window, Piece]]:
     """Each window with its motion and what is known of its phones."""
     sound, model, template = heard.sound, checkpoint.model, still.template
-    gate = speech_gate(sound.audio, options.fps, frame_count(sound.audio, options.fps))  # (T,)
+    late = options.finish.frames_late(options.fps)
+    lag = late - math.floor(late)
+    frames = frame_count(sound.audio, options.fps)
+    gate = speech_gate(sound.audio, options.fps, frames, -lag / options.fps if lag else 0.0)  # (T,)
     speaker = Speaker(model, sound, template, style)
     listens = options.contact or options.text is not None or options.phone_file is not None
     told: set[str] = set()
@@ -176,7 +190,8 @@ def _pieces(
         found = answer() if listens else NOTHING
         _tell(found, options, told)
         alone = options.phones == "asr" and found.source == "asr"  # the recogniser decides, and nobody else
-        yield window, Piece(still, motion, model.fps, origin, found, gate, options.contact, alone)
+        known = (still, motion, model.fps, origin, found, gate, options.contact, alone)
+        yield window, Piece(*known, options.finish, lag)
 
 
 def _tell(found: Found, options: AnimateOptions, told: set[str]) -> None:
@@ -189,16 +204,26 @@ def _tell(found: Found, options: AnimateOptions, told: set[str]) -> None:
             told.add(line)
 
 
-def _idle(audio: Audio, frames: int, options: AnimateOptions) -> Floats:
-    """Controls (T, C) of blinks, gaze and brows, from the sound and the seed."""
-    track = as_track(life(frames, options.fps, options.seed, audio))
-    return load_head().values(track) * np.float32(options.life)
+@dataclass(frozen=True, eq=False)
+class _Idle:
+    """What the head does beside speaking: controls (T, C) of blinks, gaze and brows, and its turn (T, 3)."""
 
+    values: Floats
+    turn: Floats
 
-def _alive(clip: MotionClip, values: Floats) -> MotionClip:
-    """The clip with idle motion (T, C) added; the mouth has no part in it."""
-    head = load_head()
-    return clip.with_vertices(clip.vertices + (head.pose(values, clip.template) - clip.template))
+    @classmethod
+    def of(cls, audio: Audio, frames: int, options: AnimateOptions) -> _Idle:
+        """From the sound and the seed."""
+        head, amount = load_head(), np.float32(1 if options.life is None else options.life)
+        turn = amount * head_turn(frames, options.fps, options.seed, audio)
+        curves = life(frames, options.fps, options.seed, audio)
+        curves = steady_gaze({name: amount * curve for name, curve in curves.items()}, turn, head.rig.eyes[0].angle)
+        return cls(head.values(as_track(curves)), turn)
+
+    def added(self, clip: MotionClip, first: int, last: int) -> MotionClip:
+        """The clip of these frames, alive; the mouth has no part in it."""
+        posed = load_head().pose(self.values[first:last], clip.template)
+        return replace(clip, vertices=clip.vertices + (posed - clip.template), turn=self.turn[first:last])
 
 
 def _guide(

@@ -129,7 +129,8 @@ class MotionClip:
 
     vertices (T, V, 3) float32 in the corpus' unit, y up, head looks along +z; template (V, 3) the same head at rest;
     audio is the sound of these frames; start is the time of frame 0 in seconds where the clip is a chunk of a longer
-    one; colors (V, 3) uint8 sRGB override the topology's for this subject; model is the name of what predicted it.
+    one; colors (V, 3) uint8 sRGB override the topology's for this subject; model is the name of what predicted it; turn
+    (T, 3) is how the packaged head turns upon its neck (talkcli/head/neck.py), which the vertices do not.
     """
 
     vertices: Floats
@@ -142,6 +143,7 @@ class MotionClip:
     model: str = ""
     colors: NDArray[np.uint8] | None = None
     phones: tuple[Phone, ...] = ()
+    turn: Floats | None = None
 
     def __post_init__(self) -> None:
         count = self.topology.vertices
@@ -149,6 +151,8 @@ class MotionClip:
             raise ValueError(f"vertices must be (T, {count}, 3), got {self.vertices.shape}")
         if self.template.shape != (count, 3):
             raise ValueError(f"template must be ({count}, 3), got {self.template.shape}")
+        if self.turn is not None and self.turn.shape != (self.frames, 3):
+            raise ValueError(f"turn must be ({self.frames}, 3), got {self.turn.shape}")
 
     @property
     def frames(self) -> int:

@@ -22,6 +22,7 @@ from talkcli.export import ExportOptions, check_outputs, write
 from talkcli.files.arrays import load_npz, map_npy, npz_headers
 from talkcli.files.meshes import load_mesh, triangles
 from talkcli.files.motion import RawMotion, open_motion
+from talkcli.finish import PLAIN, Finish, finished, tell_unknown
 from talkcli.head import load_head
 from talkcli.phones.files import read_phones
 
@@ -30,6 +31,7 @@ LIKELY = (0.05, 1.0)  # metres across, from which on and up to which a head is o
 MINE = 0.002  # metres that a subject's head may lie from the first frame, for half of its vertices
 UNEVEN = 0.1  # seconds by which sound may be longer or shorter than the motion before it is told
 SMALL = ("template", "landmark_names", "landmark_indices")  # what our own .npz tells beside the motion
+TURN = "turn"  # and where the head turns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,8 @@ class ConvertOptions:
     """What the motion's file does not tell.
 
     template is a mesh or an .npy (V, 3) of the head at rest, topology a mesh with the triangles; fps the rate of the
-    frames, or the one to which they are brought where the file tells its own; scale makes metres of the file's unit.
+    frames, or the one to which they are brought where the file tells its own; scale makes metres of the file's unit;
+    finish is what is done to the motion.
     """
 
     template: Path | None = None
@@ -46,6 +49,7 @@ class ConvertOptions:
     scale: float = 1.0
     audio: Path | None = None
     phones: Path | None = None
+    finish: Finish = PLAIN
 
 
 def convert_file(source: Path, outputs: Sequence[Path], options: ConvertOptions, export_options: ExportOptions) -> None:
@@ -67,7 +71,8 @@ def convert_file(source: Path, outputs: Sequence[Path], options: ConvertOptions,
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """A file's motion as it will be written: raw frames at a rate of their own, a factor, and whose head it is."""
+    """A file's motion as it will be written: raw frames at a rate of their own, a factor, and whose head it is, which
+    turns (T, 3) where the file tells that apart, and how it is to be finished."""
 
     path: Path
     raw: NDArray[Any]  # (T, V, 3)
@@ -77,24 +82,29 @@ class Motion:
     template: Floats
     topology: Topology
     colors: NDArray[np.uint8] | None
+    turn: Floats | None = None
+    finish: Finish = PLAIN
 
     @cached_property
     def frames(self) -> int:
         return max(1, round(len(self.raw) * self.fps / self.raw_fps))
 
     def chunks(self, audio: Audio | None, phones: Sequence[Phone]) -> Iterator[MotionClip]:
-        """Frames as clips of at most BLOCK, with their sound and phones."""
+        """Frames as clips of at most BLOCK, with their sound and phones, which are as late as the motion."""
+        late = self.finish.frames_late(self.fps) / self.fps
+        phones = [replace(phone, start=phone.start + late, end=phone.end + late) for phone in phones]
         for first in range(0, self.frames, BLOCK):
             last = min(first + BLOCK, self.frames)
             start, end = first / self.fps, last / self.fps
             yield MotionClip(
-                self._vertices(first, last),
+                self._finished(first, last),
                 self.template,
                 self.topology,
                 self.fps,
                 None if audio is None else audio.part(start, end),
                 start,
                 colors=self.colors,
+                turn=self._turn(first, last),
                 phones=tuple(
                     replace(phone, start=max(phone.start, start) - start, end=min(phone.end, end) - start)
                     for phone in phones
@@ -102,9 +112,27 @@ class Motion:
                 ),
             )
 
+    def _places(self, first: int, last: int) -> NDArray[np.float64]:
+        """(T,) where frames lie among the file's, of which the first and the last hold."""
+        own = np.arange(first, last) - self.finish.frames_late(self.fps)
+        return np.asarray(np.clip(own * self.raw_fps / self.fps, 0, len(self.raw) - 1))
+
+    def _finished(self, first: int, last: int) -> Floats:
+        """(T, V, 3) metres."""
+        around = self.finish.context(self.fps)
+        vertices = self._vertices(first - around, last + around)
+        return finished(vertices, self.template, self.topology, self.fps, self.finish)
+
+    def _turn(self, first: int, last: int) -> Floats | None:
+        """(T, 3) radians, straight between the file's frames."""
+        if self.turn is None:
+            return None
+        places, own = self._places(first, last), np.arange(len(self.turn))
+        return np.stack([np.interp(places, own, angle) for angle in self.turn.T], 1).astype(np.float32)
+
     def _vertices(self, first: int, last: int) -> Floats:
         """(T, V, 3) metres, straight between the file's frames."""
-        places = np.clip(np.arange(first, last) * self.raw_fps / self.fps, 0, len(self.raw) - 1)
+        places = self._places(first, last)
         before = np.floor(places + 1e-6).astype(int)
         share = np.maximum(places - before, 0)[:, None, None]
         out: Floats = self.raw[before].astype(np.float32)
@@ -131,7 +159,10 @@ def _open(path: Path, options: ConvertOptions) -> Motion:
         template, colors = _guess(path, raw, topology, options.scale)
     template = (np.asarray(template, np.float64) * options.scale).astype(np.float32)
     _check_size(path, template)
-    return Motion(path, raw.vertices, raw.fps or fps, fps, options.scale, template, topology, colors)
+    turn = _turn(path, small, len(raw.vertices)) if topology is load_head().topology else None
+    tell_unknown(topology, options.finish)
+    raw_fps = raw.fps or fps
+    return Motion(path, raw.vertices, raw_fps, fps, options.scale, template, topology, colors, turn, options.finish)
 
 
 def _small(path: Path) -> dict[str, NDArray[Any]]:
@@ -141,7 +172,17 @@ def _small(path: Path) -> dict[str, NDArray[Any]]:
     headers = npz_headers(path)
     if not {"vertices", *SMALL} <= set(headers) or headers["template"].shape != headers["vertices"].shape[1:]:
         return {}
-    return load_npz(path, [name for name in headers if name in SMALL or name.startswith("region_")])
+    return load_npz(path, [name for name in headers if name in (*SMALL, TURN) or name.startswith("region_")])
+
+
+def _turn(path: Path, small: Mapping[str, NDArray[Any]], frames: int) -> Floats | None:
+    """(T, 3) the angles of the head in the file, where it has some."""
+    turn = small.get(TURN)
+    if turn is None:
+        return None
+    if turn.shape != (frames, 3) or turn.dtype.kind != "f" or not np.isfinite(turn).all():
+        raise TalkError(f"'{path}' holds a head's turn {turn.shape} for {frames} frames: export it again")
+    return turn.astype(np.float32)
 
 
 def _template(path: Path) -> RawMotion:

@@ -13,11 +13,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from talkcli import contact, follow
 from talkcli.align import Found
 from talkcli.align.trust import Network, believed
 from talkcli.clip import Floats, MotionClip, Phone
+from talkcli.finish import PLAIN, Finish, finished
 
 if TYPE_CHECKING:
     from talkcli.models.base import Frames, Motion
@@ -36,7 +38,8 @@ class Piece:
 
     still is a clip of no frames on the head that speaks, at the frame rate of the whole; gate (T,) says of each of the
     whole's frames whether somebody speaks. closes False leaves the motion as the network has it; alone says that
-    phones that were found need nobody's consent.
+    phones that were found need nobody's consent. finish tells how the motion is to be; of its delay only lag, a part of
+    a frame, is ours: frame i shows the time (i - lag) / fps.
     """
 
     still: MotionClip
@@ -47,6 +50,8 @@ class Piece:
     gate: Floats
     closes: bool = True
     alone: bool = False
+    finish: Finish = PLAIN
+    lag: float = 0.0
 
     @cached_property
     def trusted(self) -> Sequence[Phone]:
@@ -70,28 +75,43 @@ class Piece:
         return [each for each in found if self._spoken(each.middle)]
 
     def _spoken(self, time: float) -> bool:
-        frame = min(max(round(time * self.still.fps), 0), len(self.gate) - 1)
+        frame = min(max(round(time * self.still.fps + self.lag), 0), len(self.gate) - 1)
         return bool(self.gate[frame] > 0) or (self.known and bool(follow.presence(self.trusted, time, 1.0, 1)[0] > 0))
 
     def phones(self, first: int, last: int) -> tuple[Phone, ...]:
         """What is spoken in these frames, in the time of the first."""
         phones = self.found.phones if self.trusted else ()
-        return said(phones, first / self.still.fps, (last - first) / self.still.fps)
+        return said(phones, self._time(first), (last - first) / self.still.fps)
 
     def plain(self, first: int, last: int) -> Floats:
         """(T, V, 3) frames of the whole as the network has them."""
-        return at_frames(self.motion.vertices, self.model_fps, self.origin, first, last, self.still.fps)
+        times = (np.arange(first, last) - self.lag) / self.still.fps
+        return at_times(self.motion.vertices, self.model_fps, self.origin, times)
 
     def clip(self, first: int, last: int) -> MotionClip:
-        """Frames of the whole, at rest where nobody speaks; known phones are spoken, for noise does not hide them."""
-        clip = replace(self.still, vertices=self.plain(first, last), start=first / self.still.fps)
+        """Frames of the whole, finished, with lips that meet."""
+        around = self.finish.context(self.still.fps)
+        low, high = max(first - around, 0), min(last + around, len(self.gate))
+        clip = self._drawn(low, high)
+        if self.finish != PLAIN:
+            beyond = (low - (first - around), last + around - high)  # frames before the first, and after the last
+            vertices = np.pad(clip.vertices, (beyond, (0, 0), (0, 0)), mode="edge")
+            vertices = finished(vertices, clip.template, clip.topology, clip.fps, self.finish)
+            clip = replace(clip, vertices=vertices, start=self._time(first))
+        return contact.apply(clip, self.contacts) if self.closes else clip
+
+    def _drawn(self, first: int, last: int) -> MotionClip:
+        """Frames drawn to the phones, at rest where nobody speaks; known phones are spoken, noise or not."""
+        clip = replace(self.still, vertices=self.plain(first, last), start=self._time(first))
         gate = self.gate[first:last]
         if self.known:
             gate = np.maximum(gate, follow.presence(self.trusted, clip.start, clip.fps, clip.frames))
         clip = clip.with_vertices(clip.template + gate[:, None, None] * (clip.vertices - clip.template))
-        if not self.closes:
-            return clip
-        return contact.apply(follow.apply(clip, self.found.phones, self.trusted), self.contacts)
+        return follow.apply(clip, self.found.phones, self.trusted) if self.closes else clip
+
+    def _time(self, frame: int) -> float:
+        """What a frame shows, in seconds of the whole sound."""
+        return (frame - self.lag) / self.still.fps
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,15 +148,36 @@ def spans(pieces: Iterator[tuple[Window, Piece]], fps: float) -> Iterator[Span]:
     yield from _blocks(begun, window.last, piece)
 
 
+def shifted(clip: MotionClip, first: int, by: int, total: int) -> MotionClip:
+    """The clip, whose first frame is the whole's frame first, by so many frames later, or earlier below 0.
+
+    The whole keeps its total of frames: its first one holds until motion begins, or its last one to the end, and what
+    is moved out of it is left away, be that all of the clip.
+    """
+    last = first + clip.frames
+    begin = 0 if first == 0 and by > 0 else min(max(first + by, 0), total)
+    end = total if last == total and by < 0 else min(max(last + by, 0), total)
+    if not by:
+        return replace(clip, start=first / clip.fps)
+    frames = np.clip(np.arange(begin, max(end, begin)) - by, first, last - 1) - first
+    moved = (first + by - begin) / clip.fps  # seconds from the first frame shown to the clip's own
+    return replace(
+        clip,
+        vertices=clip.vertices[frames],
+        start=begin / clip.fps,
+        phones=said(clip.phones, -moved, len(frames) / clip.fps),
+        turn=None if clip.turn is None else clip.turn[frames],
+    )
+
+
 def _blocks(first: int, last: int, piece: Piece) -> Iterator[Span]:
     for start in range(first, last, BLOCK):
         yield Span(start, min(start + BLOCK, last), piece)
 
 
-def at_frames(vertices: Frames, model_fps: float, origin: float, first: int, last: int, fps: float) -> Floats:
-    """Vertices (T', V, 3) from origin seconds on at the model's rate, at the times of frames from first to last."""
-    position = (np.arange(first, last) / fps - origin) * model_fps
-    position = np.clip(position, 0, len(vertices) - 1)
+def at_times(vertices: Frames, model_fps: float, origin: float, times: NDArray[np.floating]) -> Floats:
+    """(T, V, 3) at times in seconds of vertices from origin seconds on at the model's rate."""
+    position = np.clip((times - origin) * model_fps, 0, len(vertices) - 1)
     left = np.minimum(np.floor(position + 1e-6).astype(np.int64), len(vertices) - 1)
     right = np.minimum(left + 1, len(vertices) - 1)
     share = np.clip(position - left, 0, 1).astype(np.float32)[:, None, None]

@@ -1,6 +1,7 @@
 """Phones with times -> how the mouth moves -> controls of the default head; and what the rest of the face does.
 
-`controls` is the whole way; `mouth_curves` stops at millimetres; `life` adds blinks, brows and gaze.
+`controls` is the whole way; `mouth_curves` stops at millimetres; `life` adds blinks, brows and gaze, and `head_turn`
+turns the head upon its neck.
 """
 
 from __future__ import annotations
@@ -10,10 +11,21 @@ from collections.abc import Sequence
 from talkcli.articulation.curves import mouth_curves
 from talkcli.articulation.life import life
 from talkcli.articulation.mouth import as_track, mouth_controls
+from talkcli.articulation.nods import head_turn, steady_gaze
 from talkcli.articulation.style import Style
 from talkcli.clip import Audio, Phone, Track
 
-__all__ = ["Style", "as_track", "controls", "life", "lively_controls", "mouth_controls", "mouth_curves"]
+__all__ = [
+    "Style",
+    "as_track",
+    "controls",
+    "head_turn",
+    "life",
+    "lively_controls",
+    "mouth_controls",
+    "mouth_curves",
+    "steady_gaze",
+]
 
 PLAIN = Style()
 

@@ -92,9 +92,9 @@ def _without_tail(start: float, end: float, faint: NDArray[np.bool_]) -> float:
 
 
 @stage("hear")
-def speech_gate(audio: Audio, fps: float, frames: int) -> Floats:
-    """(T,) in [0, 1] at times i / fps: 1 where someone speaks, 0 at rest, opening in 50 ms and closing in 150 ms."""
-    times = np.arange(frames) / fps
+def speech_gate(audio: Audio, fps: float, frames: int, start: float = 0.0) -> Floats:
+    """(T,) in [0, 1] at times start + i / fps: 1 where someone speaks, 0 at rest, opening in 50 ms, closing in 150."""
+    times = start + np.arange(frames) / fps
     gate = np.zeros(frames)
     for start, end in speech_segments(audio):
         opening = (times - (start - LEAD - ATTACK)) / ATTACK

@@ -31,13 +31,20 @@ from talkcli.commands.outputs import (
     Device,
     Flat,
     Force,
+    Gain,
+    Life,
     Model,
+    NoLife,
+    OffsetMs,
     Renderer,
     Size,
+    Smooth,
     Style,
     Subject,
     Targets,
     View,
+    finishing,
+    lively,
     picture_size,
 )
 from talkcli.errors import TalkError
@@ -79,8 +86,12 @@ def animate(
     keys: Annotated[
         Path | None, typer.Option(help="Key frames from `talk keys`, edited: locked poses come out exactly.")
     ] = None,
-    life: Annotated[bool, typer.Option(help="Blinks, gaze and brows.")] = True,
-    seed: Annotated[int, typer.Option(help="Of the blinks, gaze and brows.")] = 0,
+    life: Life = "",
+    no_life: NoLife = False,
+    seed: Annotated[int, typer.Option(help="Of the blinks, gaze, brows and turns of the head.")] = 0,
+    smooth: Smooth = "0",
+    gain: Gain = "1",
+    offset_ms: OffsetMs = "0",
     targets: Targets = "auto",
     flat: Flat = False,
     csv_fps: CsvFps = "60",
@@ -126,8 +137,9 @@ def animate(
             **who_tells(phones, spoken_text(text, text_file)),
             strict=strict_keys,
             keys=None if keys is None else read_keys(keys),
-            life=float(life),
+            life=lively(life, no_life),
             seed=seed,
+            finish=finishing(smooth, gain, offset_ms),
         )
         look = ExportOptions(
             size=picture,

@@ -12,11 +12,15 @@ from talkcli.commands.outputs import (
     CsvFps,
     Flat,
     Force,
+    Gain,
+    OffsetMs,
     Outputs,
     Renderer,
     Size,
+    Smooth,
     Targets,
     View,
+    finishing,
     picture_size,
 )
 
@@ -32,6 +36,9 @@ def convert(
     scale: Annotated[float, typer.Option(help="Metres of the file's unit, e.g. 0.001.")] = 1.0,
     audio: Annotated[Path | None, typer.Option(help="The sound that belongs to it.")] = None,
     phones: Annotated[Path | None, typer.Option(help="Phones with times (TextGrid, ctm, tsv, ...), for cues.")] = None,
+    smooth: Smooth = "0",
+    gain: Gain = "1",
+    offset_ms: OffsetMs = "0",
     size: Size = "512",
     view: View = "front",
     background: Background = "studio",
@@ -57,6 +64,7 @@ def convert(
         scale=scale,
         audio=audio,
         phones=phones,
+        finish=finishing(smooth, gain, offset_ms),
     )
     look = ExportOptions(
         size=picture,

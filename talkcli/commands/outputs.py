@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from talkcli.commands import values
 from talkcli.errors import TalkError
+
+if TYPE_CHECKING:
+    from talkcli.finish import Finish
 
 Outputs = Annotated[
     list[Path],
@@ -46,6 +50,66 @@ Targets = Annotated[
 Flat = Annotated[bool, typer.Option("--flat", help="Frames of .npy as rows (T, V * 3).")]
 CsvFps = Annotated[str, typer.Option(help="Rows a second of .arkit.csv.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Write over existing files.")]
+
+
+Life = Annotated[
+    str,
+    typer.Option(
+        metavar="0..1",
+        help="How much the packaged head blinks, looks about, lifts its brows and turns beside speaking; else 1.",
+    ),
+]
+NoLife = Annotated[bool, typer.Option("--no-life", help="The same as --life 0.")]
+
+
+Smooth = Annotated[
+    str,
+    typer.Option(metavar="MS", help="Average the motion over about so many milliseconds; closed lips stay closed."),
+]
+Gain = Annotated[str, typer.Option(metavar="0..2", help="How large the mouth's motion is, about rest.")]
+OffsetMs = Annotated[
+    str, typer.Option(metavar="MS", help="Motion this much later than the sound, or earlier with a minus: -40.")
+]
+
+
+def finishing(smooth: str, gain: str, offset_ms: str) -> Finish:
+    """What --smooth, --gain and --offset-ms ask for.
+
+    Raises:
+        TalkError: one of them is no number, or too large.
+    """
+    from talkcli.finish import Finish
+
+    return Finish(
+        smooth=number(smooth, "--smooth", 0, 500, " milliseconds") / 1000,
+        gain=number(gain, "--gain", 0, 2),
+        late=number(offset_ms, "--offset-ms", -2000, 2000, " milliseconds") / 1000,
+    )
+
+
+def lively(life: str, none: bool) -> float | None:
+    """The amount that --life and --no-life ask for; None where neither is given.
+
+    Raises:
+        TalkError: both are, or the amount is none.
+    """
+    if none and life:
+        raise TalkError(f"--no-life and --life {life} are both given: leave one out")
+    return number(life, "--life", 0, 1) if life else 0.0 if none else None
+
+
+def number(text: str, option: str, low: float, high: float, unit: str = "") -> float:
+    """
+    Raises:
+        TalkError: the text of an option is no number from low to high.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise TalkError(f"{option} '{text}': give a number from {low:g} to {high:g}{unit}")
+    return value
 
 
 def picture_size(text: str) -> tuple[int, int]:

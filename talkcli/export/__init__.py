@@ -32,23 +32,23 @@ EXPORTERS: dict[str, Format] = {
     ".webm": Format(video.write_webm),
     ".gif": Format(video.write_gif),
     ".png": Format(video.write_png, sequence=True),
-    ".html": Format(html.write),
-    ".npz": Format(npz.write),
+    ".html": Format(html.write, turns=True),
+    ".npz": Format(npz.write, turns=True),
     ".npy": Format(points.write_npy),
     ".obj": Format(points.write_obj, sequence=True),
     ".pc2": Format(points.write_pc2, beside=(".obj", ".wav")),
-    ".glb": Format(gltf.write, beside=(".wav",)),
-    ".usda": Format(usd.write_usda, beside=(".wav",)),
-    ".usdc": Format(usd.write_usdc, beside=(".wav",), check=usd.check_usdc),
-    ".arkit.csv": Format(arkit.write_csv),
-    ".arkit.json": Format(arkit.write_json),
-    ".cues.tsv": Format(cues.write_tsv),
-    ".cues.json": Format(cues.write_json),
-    ".cues.xml": Format(cues.write_xml),
-    ".visemes.json": Format(visemes.write),
+    ".glb": Format(gltf.write, beside=(".wav",), turns=True),
+    ".usda": Format(usd.write_usda, beside=(".wav",), turns=True),
+    ".usdc": Format(usd.write_usdc, beside=(".wav",), turns=True, check=usd.check_usdc),
+    ".arkit.csv": Format(arkit.write_csv, turns=True),
+    ".arkit.json": Format(arkit.write_json, turns=True),
+    ".cues.tsv": Format(cues.write_tsv, turns=True),
+    ".cues.json": Format(cues.write_json, turns=True),
+    ".cues.xml": Format(cues.write_xml, turns=True),
+    ".visemes.json": Format(visemes.write, turns=True),
 }
 # what formats that hold no sound, or no mesh, put beside themselves
-BESIDE: dict[str, Format] = {".obj": Format(points.write_rest), ".wav": Format(wav.write)}
+BESIDE: dict[str, Format] = {".obj": Format(points.write_rest, turns=True), ".wav": Format(wav.write, turns=True)}
 
 
 def find_format(path: Path) -> Format:

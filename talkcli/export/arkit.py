@@ -16,7 +16,7 @@ from talkcli.blendshapes import SHAPES, ShapeFit, has_shapes
 from talkcli.clip import Floats, MotionClip
 from talkcli.console import note
 from talkcli.errors import TalkError
-from talkcli.export.base import Job
+from talkcli.export.base import Job, Turns
 from talkcli.export.targets import no_shapes, tell_fit
 from talkcli.head import ARKIT
 
@@ -28,27 +28,31 @@ ANGLES = tuple(f"{what}{angle}" for what in ("Head", "LeftEye", "RightEye") for 
 
 
 def write_csv(chunks: Iterator[MotionClip], job: Job) -> int:
-    """Writes Live Link Face's table: a timecode, then 52 weights and nine angles, which stay 0, a row.
+    """Writes Live Link Face's table: a timecode, then 52 weights and nine angles, a row.
 
-    Nothing in the file tells its rate, and readers take 60 rows a second, so it is brought to the option's csv_fps.
+    The head's angles are radians, and the eyes' stay 0. Nothing in the file tells its rate, and readers take 60 rows a
+    second, so it is brought to the option's csv_fps.
     """
-    weights, fps = _gather(chunks, job)
+    weights, turn, fps = _gather(chunks, job)
     rate = job.options.csv_fps
     rows = at_rate(weights[:, [ARKIT.index(name) for name in LIVE_LINK]], fps, rate)  # (R, 52)
+    angles = np.zeros((len(rows), len(ANGLES)), np.float32)
+    if turn is not None:
+        angles[:, : turn.shape[1]] = at_rate(turn, fps, rate)
     with job.path.open("w", encoding="ascii", newline="") as file:
         table = csv.writer(file, lineterminator="\r\n")
         table.writerow(["Timecode", "BlendShapeCount", *(name[0].upper() + name[1:] for name in LIVE_LINK), *ANGLES])
-        still = ["0.00000"] * len(ANGLES)
-        for number, row in enumerate(rows):
-            cells = [f"{weight:.5f}" for weight in row]
-            table.writerow([timecode(number, rate), len(cells) + len(still), *cells, *still])
+        for number, row in enumerate(np.concatenate([rows, angles], axis=1)):
+            table.writerow([timecode(number, rate), len(row), *(f"{cell:.5f}" for cell in row)])
     note(f"{job.target.name}: {rate:g} rows a second, which the file does not tell (--csv-fps).")
     return len(weights)
 
 
 def write_json(chunks: Iterator[MotionClip], job: Job) -> int:
-    """Writes Audio2Face's weights: a row a frame in Apple's order."""
-    weights, fps = _gather(chunks, job)
+    """Writes Audio2Face's weights: a row a frame in Apple's order; there is no place for the head's turn."""
+    weights, turn, fps = _gather(chunks, job)
+    if turn is not None:
+        note(f"{job.target.name}: the head's turn has no place in it; .arkit.csv and .glb hold it.")
     head = {
         "exportFps": round(fps, 6),
         "trackPath": job.options.sound_name,
@@ -61,19 +65,19 @@ def write_json(chunks: Iterator[MotionClip], job: Job) -> int:
     return len(weights)
 
 
-def _gather(chunks: Iterator[MotionClip], job: Job) -> tuple[Floats, float]:
-    """ARKit's weights (T, 52), and their frames a second."""
+def _gather(chunks: Iterator[MotionClip], job: Job) -> tuple[Floats, Floats | None, float]:
+    """ARKit's weights (T, 52), the head's turn (T, 3) where it has one, and their frames a second."""
     first = next(chunks)
     if not has_shapes(first.topology):
         raise TalkError(f"{job.target.name}: {no_shapes(first)}; write .glb, which moves any mesh")
-    fit, found = ShapeFit(), []
-    for chunk in chain([first], chunks):
+    fit, found, turns = ShapeFit(), [], Turns()
+    for chunk in turns.of(chain([first], chunks)):
         found.append(fit.weights(chunk)[:, : len(ARKIT)])
         job.step(chunk.frames)
     tell_fit(job, fit, f"; ARKit has no {' or '.join(SHAPES[len(ARKIT) :])}")
     weights = np.concatenate(found)
     weights[:, MOUTH_CLOSE] = np.minimum(weights[:, MOUTH_CLOSE], weights[:, JAW_OPEN])  # it closes an open jaw's lips
-    return weights, first.fps
+    return weights, turns.whole, first.fps
 
 
 def at_rate(values: Floats, fps: float, rate: float) -> Floats:

@@ -7,13 +7,16 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from talkcli.clip import MotionClip
+import numpy as np
+
+from talkcli.clip import Floats, MotionClip
 from talkcli.console import Step
 from talkcli.errors import TalkError
+from talkcli.head import load_head
 from talkcli.stages import each, stage
 
 NUMBER = re.compile(r"%(?:0\d)?d")  # in the name of a file a frame, as ffmpeg and Blender take it: %05d, %d
@@ -76,12 +79,14 @@ class Format:
     """How a suffix is written.
 
     beside names suffixes of BESIDE that come along, sound where there is some; sequence: a file a frame, in a folder;
+    turns: it holds the head's turn apart from the vertices, or has no use for it; to others come vertices that turn;
     check raises TalkError where this machine cannot write a file of this name.
     """
 
     write: Exporter
     beside: tuple[str, ...] = ()
     sequence: bool = False
+    turns: bool = False
     check: Callable[[Path], object] | None = None
 
     def place(self, path: Path) -> Path:
@@ -91,7 +96,33 @@ class Format:
     def to(self, job: Job) -> Callable[[Iterator[MotionClip]], int]:
         """Writes the chunks that it is given."""
         written = stage("write")(self.write)
-        return lambda chunks: written(each("", chunks), job)
+        return lambda chunks: written(each("", chunks if self.turns else map(turned, chunks)), job)
+
+
+def turned(clip: MotionClip) -> MotionClip:
+    """The clip with vertices that turn as the head does."""
+    if clip.turn is None:
+        return clip
+    return replace(clip, vertices=load_head().neck.turned(clip.vertices, clip.template, clip.turn), turn=None)
+
+
+class Turns:
+    """Gathers the head's turn from chunks that pass."""
+
+    def __init__(self) -> None:
+        self._found: list[Floats] = []
+
+    def of(self, chunks: Iterable[MotionClip]) -> Iterator[MotionClip]:
+        """The chunks, one after another."""
+        for chunk in chunks:
+            if chunk.turn is not None:
+                self._found.append(chunk.turn)
+            yield chunk
+
+    @property
+    def whole(self) -> Floats | None:
+        """(T, 3) of all that have passed; None where the head holds still."""
+        return np.concatenate(self._found) if self._found else None
 
 
 @contextmanager
@@ -185,6 +216,7 @@ def checked(chunks: Iterable[MotionClip]) -> Iterator[MotionClip]:
         if first is None:
             first = chunk
         same = chunk.fps == first.fps and chunk.topology.vertices == first.topology.vertices
+        same = same and (chunk.turn is None) == (first.turn is None)
         rate = chunk.audio.rate if chunk.audio else None
         if not same or (first.audio and rate not in (None, first.audio.rate)):
             raise ValueError("all chunks of a clip must share topology, frame rate and audio rate")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from talkcli import __version__
 
 CODES = {"<f4": 5126, "<u2": 5123, "<u4": 5125}
-KINDS = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
+KINDS = {1: "SCALAR", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 VERTICES, INDICES = 34962, 34963  # what a view is for
 
 

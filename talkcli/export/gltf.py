@@ -18,6 +18,8 @@ from talkcli.clip import Floats, Ints, MotionClip, Topology
 from talkcli.export.base import Job
 from talkcli.export.glb import INDICES, VERTICES, Glb
 from talkcli.export.targets import Targets, check_mesh, gather_shapes, gather_vertices, named
+from talkcli.head import load_head
+from talkcli.head.neck import quaternions
 from talkcli.render.scene import linear_from_srgb
 
 ROUGHNESS = 0.5
@@ -41,6 +43,8 @@ def write(chunks: Iterator[MotionClip], job: Job) -> int:
     glb = Glb()
     _add_mesh(glb, first, targets)
     _add_animation(glb, targets, first.fps)
+    if targets.turn is not None:
+        _add_neck(glb, first, targets.turn)
     extras: dict[str, Any] = {"fps": first.fps}
     if first.audio is not None:
         extras["sound"] = job.target.with_suffix(".wav").name
@@ -58,6 +62,10 @@ def _add_mesh(glb: Glb, clip: MotionClip, targets: Targets) -> None:
             "POSITION": glb.array(_float(clip.template[part.vertices]), VERTICES, bounds=True),
             "NORMAL": glb.array(_float(normals[part.vertices]), VERTICES),
         }
+        if targets.turn is not None:
+            weights = load_head().neck.weights[part.vertices]
+            attributes["JOINTS_0"] = glb.array(joints(weights), VERTICES)
+            attributes["WEIGHTS_0"] = glb.array(_float(np.c_[1 - weights, weights, 0 * weights, 0 * weights]), VERTICES)
         if colors is not None:
             attributes["COLOR_0"] = glb.array(linear_colors(colors[part.vertices]), VERTICES, normalized=True)
         kind = "<u2" if len(clip.template[part.vertices]) < (1 << 16) - 1 else "<u4"
@@ -95,6 +103,34 @@ def _add_animation(glb: Glb, targets: Targets, fps: float) -> None:
     }
     channel = {"sampler": 0, "target": {"node": 0, "path": "weights"}}
     glb.content["animations"] = [{"name": "speech", "samplers": [sampler], "channels": [channel]}]
+
+
+def _add_neck(glb: Glb, clip: MotionClip, turn: Floats) -> None:
+    """Joints below and above the pivot, nodes 1 and 2, of which the animation turns the upper one."""
+    neck = load_head().neck
+    below, pivot = neck.foot(clip.template), neck.pivot(clip.template)
+    glb.content["nodes"][0]["skin"] = 0
+    glb.content["nodes"] += [
+        {"name": "neck", "translation": below.tolist(), "children": [2]},
+        {"name": "skull", "translation": (pivot - below).tolist()},
+    ]
+    glb.content["scenes"][0]["nodes"].append(1)
+    inverse = np.tile(np.eye(4, dtype=np.float32), (2, 1, 1))  # column by column
+    inverse[:, 3, :3] = -below, -pivot
+    binds = glb.array(_float(inverse).reshape(2, 16))
+    glb.content["skins"] = [{"joints": [1, 2], "skeleton": 1, "inverseBindMatrices": binds}]
+    (animation,) = glb.content["animations"]
+    output = glb.array(_float(quaternions(turn)))
+    sampler = {"input": animation["samplers"][0]["input"], "output": output, "interpolation": "LINEAR"}
+    animation["samplers"].append(sampler)
+    animation["channels"].append({"sampler": 1, "target": {"node": 2, "path": "rotation"}})
+
+
+def joints(weights: Floats) -> NDArray[np.uint16]:
+    """(V, 4) the joints of vertices that the upper one moves by weights (V,): none is named that moves nothing."""
+    found = np.zeros((len(weights), 4), "<u2")
+    found[:, 1] = weights > 0
+    return found
 
 
 def parts(topology: Topology) -> list[Part]:

@@ -16,10 +16,10 @@ from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 
-from talkcli.clip import MotionClip
+from talkcli.clip import Floats, MotionClip
 from talkcli.console import note
 from talkcli.errors import TalkError
-from talkcli.export.base import ExportOptions, Job
+from talkcli.export.base import ExportOptions, Job, Turns
 from talkcli.export.components import Collector, Components
 from talkcli.export.ffmpeg import Ffmpeg
 from talkcli.export.viewing import described
@@ -44,12 +44,12 @@ def write(chunks: Iterator[MotionClip], job: Job) -> int:
     first = next(chunks)
     check_triangles(first.topology)
     _check_length((job.total or 0) / first.fps)
-    collector, frames = Collector(first.template), 0
+    collector, turns, frames = Collector(first.template), Turns(), 0
     with ExitStack() as stack:
         sound = None if first.audio is None else Sound(Path(f"{job.path}.wav"), first.audio.rate)
         if sound:
             stack.callback(sound.close)
-        for chunk in chain([first], chunks):
+        for chunk in turns.of(chain([first], chunks)):
             collector.add(chunk.vertices)
             frames += chunk.frames
             _check_length(frames / first.fps)
@@ -62,7 +62,7 @@ def write(chunks: Iterator[MotionClip], job: Job) -> int:
             f"The motion has more detail than a page holds: vertices are off by up to {motion.error:.2g} of their unit."
         )
     speech = _encoded(sound.path, Path(f"{job.path}.mp3")) if sound else b""
-    page = make_page(first, motion, speech, job.options)
+    page = make_page(first, motion, speech, job.options, turns.whole)
     if len(page) > LARGE:
         note(f"The page has {len(page) / 1e6:.0f} MB, which a telephone may find hard to open.")
     job.path.write_bytes(page)
@@ -86,9 +86,12 @@ def _encoded(sound: Path, path: Path) -> bytes:
     return path.read_bytes()
 
 
-def make_page(clip: MotionClip, motion: Components, speech: bytes, options: ExportOptions) -> bytes:
-    """The page of a clip, of which only what all chunks share is read; speech is MP3, or empty where there is none."""
-    about, data = described(clip, motion, options)
+def make_page(
+    clip: MotionClip, motion: Components, speech: bytes, options: ExportOptions, turn: Floats | None = None
+) -> bytes:
+    """The page of a clip, of which only what all chunks share is read; speech is MP3, or empty where there is none;
+    turn (T, 3) is that of the head."""
+    about, data = described(clip, motion, options, turn)
     who = " · ".join(name for name in (clip.subject, clip.model) if name) or clip.topology.name
     script, style = "".join(map(_resource, SCRIPTS)), _resource("viewer.css")
     parts = {

@@ -15,31 +15,36 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from talkcli.clip import MotionClip, Topology
+from talkcli.clip import Floats, MotionClip, Topology
 from talkcli.errors import TalkError
-from talkcli.export.base import Job
+from talkcli.export.base import Job, Turns
+from talkcli.head import load_head
 
 HEADER = 128  # bytes before the vertices' numbers, whatever their count
 PIECE = 1 << 24
 
 
 def write(chunks: Iterator[MotionClip], job: Job) -> int:
-    """Writes vertices, template, faces, fps, landmarks, regions and the model's name, uncompressed."""
+    """Writes vertices, template, faces, fps, landmarks, regions and the model's name, uncompressed.
+
+    Where the head turns, its angles are told beside the vertices, with what turns these (see talkcli/head/neck.py).
+    """
     first = next(chunks)
     count = first.topology.vertices
     frames = 0
+    turns = Turns()
     with job.path.open("w+b") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         entry = zipfile.ZipInfo("vertices.npy")
         promised = job.total or 0
         with archive.open(entry, "w", force_zip64=True) as member:
             member.write(header((promised, count, 3)))
-            for chunk in _all(first, chunks):
+            for chunk in turns.of(_all(first, chunks)):
                 member.write(np.ascontiguousarray(chunk.vertices, "<f4").data)
                 frames += chunk.frames
                 job.step(chunk.frames)
         if frames != promised:
             _correct_header(file, entry, header((frames, count, 3)))
-        for name, array in _small_arrays(first).items():
+        for name, array in (_small_arrays(first) | _turning(first, turns.whole)).items():
             with archive.open(f"{name}.npy", "w") as member:
                 npy.write_array(member, array, allow_pickle=False)
     return frames
@@ -62,6 +67,13 @@ def _small_arrays(clip: MotionClip) -> dict[str, NDArray[Any]]:
     }
     arrays |= {f"region_{name}": np.asarray(indices, np.int32) for name, indices in topology.regions.items()}
     return arrays
+
+
+def _turning(clip: MotionClip, turn: Floats | None) -> dict[str, NDArray[Any]]:
+    if turn is None:
+        return {}
+    neck = load_head().neck
+    return {"turn": turn, "turn_pivot": neck.pivot(clip.template), "turn_weights": neck.weights}
 
 
 def header(shape: tuple[int, ...]) -> bytes:
@@ -125,4 +137,4 @@ def _clip(arrays: dict[str, NDArray[Any]]) -> MotionClip:
     if not fps > 0:
         raise ValueError("fps must be positive")
     topology = Topology("npz", count, faces.astype(np.int32), regions, landmarks)
-    return MotionClip(vertices, template, topology, fps, model=str(arrays["model"]))
+    return MotionClip(vertices, template, topology, fps, model=str(arrays["model"]), turn=arrays.get("turn"))

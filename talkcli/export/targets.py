@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from talkcli.blendshapes import SHAPES, STRANGE_MM, Distances, ShapeFit, has_sha
 from talkcli.clip import Floats, MotionClip
 from talkcli.console import note
 from talkcli.errors import TalkError
-from talkcli.export.base import Job
+from talkcli.export.base import Job, Turns
 from talkcli.export.components import Collector
 
 MOST = 64  # targets: what viewers take
@@ -27,11 +27,13 @@ FINE_MM = 0.1  # p99 at which it is good enough
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """Displacements (K, V, 3) in metres from the template (V, 3), by name, and their weights (T, K)."""
+    """Displacements (K, V, 3) in metres from the template (V, 3), by name, and their weights (T, K); turn (T, 3) is the
+    head's."""
 
     names: tuple[str, ...]
     deltas: Floats
     weights: Floats
+    turn: Floats | None = None
 
     @property
     def frames(self) -> int:
@@ -61,12 +63,12 @@ def no_shapes(clip: MotionClip) -> str:
 
 def gather_shapes(chunks: Iterator[MotionClip], job: Job) -> Targets:
     """The named blendshapes with their weights; tells how far they stay from the vertices."""
-    fit, weights = ShapeFit(), []
-    for chunk in chunks:
+    fit, weights, turns = ShapeFit(), [], Turns()
+    for chunk in turns.of(chunks):
         weights.append(fit.weights(chunk))
         job.step(chunk.frames)
     tell_fit(job, fit)
-    return Targets(SHAPES, shapes(), np.concatenate(weights))
+    return Targets(SHAPES, shapes(), np.concatenate(weights), turns.whole)
 
 
 def tell_fit(job: Job, fit: ShapeFit, more: str = "") -> None:
@@ -78,12 +80,13 @@ def tell_fit(job: Job, fit: ShapeFit, more: str = "") -> None:
 
 def gather_vertices(chunks: Iterator[MotionClip], job: Job) -> Targets:
     """Targets fitted to the motion itself, as few as are good enough; tells how far they stay from the vertices."""
-    first = next(chunks)
+    first, turns = next(chunks), Turns()
     collector = Collector(first.template)
-    for chunk in chain([first], chunks):
+    for chunk in turns.of(chain([first], chunks)):
         collector.add(chunk.vertices)
         job.step(chunk.frames)
     targets, distances = fitted(collector)
+    targets = replace(targets, turn=turns.whole)
     note(f"{job.target.name}: {len(targets.names)} targets instead of vertices, {distances}.")
     return targets
 

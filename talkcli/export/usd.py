@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from talkcli.clip import Floats, MotionClip
 from talkcli.console import note
 from talkcli.errors import TalkError
-from talkcli.export.base import Job
+from talkcli.export.base import Job, turned
+from talkcli.export.bones import SKINNED, bones
 from talkcli.export.targets import Targets, check_mesh, gather_shapes, named, stored
 from talkcli.files.paths import describe_bytes
 from talkcli.render.scene import linear_from_srgb
@@ -27,29 +28,6 @@ LARGE = 50_000_000  # bytes from which text is the wrong form
 # the first version that has time codes as values: usd-core would start older, and warn; nor need it tell of the setting
 SETTINGS = {"USD_WRITE_NEW_USDC_FILES_AS_VERSION": "0.9.0", "TF_ENV_SETTING_ALERTS_ENABLED": "0"}
 BLOCK = 256  # frames that wait to be saved
-IDENTITY = "((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))"
-SKINNED = ' (prepend apiSchemas = ["SkelBindingAPI"])'
-# A joint that never moves: without a skeleton nothing is skinned, and no shape moves.
-SKELETON = f"""
-    def Skeleton "Skel"{SKINNED} {{
-        uniform token[] joints = ["root"]
-        uniform matrix4d[] bindTransforms = [{IDENTITY}]
-        uniform matrix4d[] restTransforms = [{IDENTITY}]
-        rel skel:animationSource = </Head/Anim>
-    }}
-"""
-BOUND = f"""
-        rel skel:skeleton = </Head/Skel>
-        int[] primvars:skel:jointIndices = [0] (
-            elementSize = 1
-            interpolation = "constant"
-        )
-        float[] primvars:skel:jointWeights = [1] (
-            elementSize = 1
-            interpolation = "constant"
-        )
-        matrix4d primvars:skel:geomBindTransform = {IDENTITY}
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +61,7 @@ def _write(chunks: Iterator[MotionClip], job: Job, save: Callable[[Stage, Job], 
         targets = gather_shapes(everything, job)
         save(_skinned(first, targets, job), job)
         return targets.frames
-    with stored(everything, job) as frames:
+    with stored(map(turned, everything), job) as frames:
         save(_moved(first, frames, job), job)
         return len(frames)
 
@@ -144,21 +122,18 @@ def _skinned(clip: MotionClip, targets: Targets, job: Job) -> Stage:
     paths = ", ".join(f"</Head/Mesh/{name}>" for name in targets.names)
     rows = (", ".join(f"{weight:.5g}" for weight in row) for row in targets.weights)
     samples = "".join(f"            {number}: [{row}],\n" for number, row in enumerate(rows))
+    skull = bones(clip, targets.turn)
     animation = f"""
     def SkelAnimation "Anim" {{
         uniform token[] blendShapes = [{names}]
-        uniform token[] joints = ["root"]
-        quatf[] rotations = [(1, 0, 0, 0)]
-        half3[] scales = [(1, 1, 1)]
-        float3[] translations = [(0, 0, 0)]
-        float[] blendShapeWeights.timeSamples = {{
+{skull.moves}        float[] blendShapeWeights.timeSamples = {{
 {samples}        }}
     }}
 """
     shapes = "".join(map(_shape, targets.names, targets.deltas))
-    bound = f"{BOUND}        uniform token[] skel:blendShapes = [{names}]\n"
+    bound = f"{skull.binding}        uniform token[] skel:blendShapes = [{names}]\n"
     bound += f"        rel skel:blendShapeTargets = [{paths}]\n"
-    root = f'def SkelRoot "Head"{SKINNED} {{\n{SKELETON}{animation}\n    def Mesh "Mesh"{SKINNED} {{\n'
+    root = f'def SkelRoot "Head"{SKINNED} {{\n{skull.skeleton}{animation}\n    def Mesh "Mesh"{SKINNED} {{\n'
     before = header(clip.fps, targets.frames) + root + _surface(clip)
     return Stage(before, f"{bound}{shapes}    }}\n{_sound(clip, targets.frames, job)}}}\n")
 

@@ -13,21 +13,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from talkcli.clip import MotionClip
+from talkcli.clip import Floats, MotionClip
 from talkcli.export.base import ExportOptions
 from talkcli.export.components import Components
+from talkcli.head import load_head
 from talkcli.render import scene as look
 from talkcli.render.camera import VIEWS, make_camera
 
 RATIOS = (0.4, 0.55, 0.75, 1.0)  # width to height of the pictures for which a view is told; wider ones are as the last
 LIGHT = "light"  # the background of the page's light theme, where none was asked for
-LEVELS = 65535  # of a coordinate within the head's box
+LEVELS = 65535  # of a coordinate within the head's box, and of a vertex' part in the head's turn
+ANGLE = 1e-4  # radians: a step of the head's turn
 
 Json = dict[str, Any]
 
 
-def described(clip: MotionClip, motion: Components, options: ExportOptions) -> tuple[Json, bytes]:
-    """The words and the packed arrays of a clip, of which only what all chunks share is read."""
+def described(
+    clip: MotionClip, motion: Components, options: ExportOptions, turn: Floats | None = None
+) -> tuple[Json, bytes]:
+    """The words and the packed arrays of a clip, of which only what all chunks share is read; turn (T, 3) is that of
+    the head, which holds still without one."""
     scene = look.make_scene(clip.topology, clip.template, background=options.background, colors=clip.colors)
     low, extent = clip.template.min(0), float(np.ptp(clip.template, axis=0).max()) or 1.0
     order = np.argsort(scene.material, kind="stable")
@@ -44,6 +49,7 @@ def described(clip: MotionClip, motion: Components, options: ExportOptions) -> t
             "shapes": motion.shapes[:, moved].transpose(0, 2, 1),  # (K, 3, M)
             "weights": motion.weights.T,  # (K, T)
         }
+        | ({} if turn is None else turning(turn))
     )
     words = {
         "subject": clip.subject,
@@ -60,8 +66,19 @@ def described(clip: MotionClip, motion: Components, options: ExportOptions) -> t
         "views": views(clip),
         "view": options.view,
         "backgrounds": backgrounds(options.background),
+        "pivot": load_head().neck.pivot(clip.template).tolist() if turn is not None else None,
+        "angle": ANGLE,
     }
     return words, data
+
+
+def turning(turn: Floats) -> dict[str, NDArray[Any]]:
+    """How much each vertex turns with the head (V,), and by what angles, in steps of ANGLE (3, T)."""
+    weights = load_head().neck.weights
+    return {
+        "neck": np.rint(weights * LEVELS).astype(np.uint16),
+        "turn": np.rint(turn.T / ANGLE).clip(-32767, 32767).astype(np.int16),
+    }
 
 
 def pack(arrays: Mapping[str, NDArray[Any]]) -> tuple[list[Json], bytes]:

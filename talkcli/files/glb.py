@@ -16,7 +16,7 @@ from talkcli.files.paths import file_size
 _HEADER = struct.Struct("<4sII")  # magic, version, length of all
 _CHUNK = struct.Struct("<I4s")
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _MOST = 1 << 28  # numbers read of one file in all: many accessors may claim the same few bytes
 _PACKED = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression")
 

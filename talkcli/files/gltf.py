@@ -17,61 +17,39 @@ from talkcli.clip import Floats, Ints
 from talkcli.errors import TalkError
 from talkcli.files.curves import Curve, Doubles, frame_rate
 from talkcli.files.glb import Document, whole
+from talkcli.files.nodes import Node, Skin, above, constant, joint_weights, placed, read_skin, world
 
 _DEEPEST = 100  # nodes from the root to a mesh
 _WIDTHS = {"translation": 3, "rotation": 4, "scale": 3}
-_AT_REST = {"translation": (0.0, 0.0, 0.0), "rotation": (0.0, 0.0, 0.0, 1.0), "scale": (1.0, 1.0, 1.0)}
-
-
-@dataclass(frozen=True, eq=False)
-class _Node:
-    """Where a node lies in its parent: a fixed matrix (4, 4), or what its curves say."""
-
-    matrix: Doubles | None
-    curves: Mapping[str, Curve]
-
-    def at(self, times: Doubles) -> Doubles:
-        """(T, 4, 4)."""
-        from scipy.spatial.transform import Rotation
-
-        if self.matrix is not None:
-            return np.broadcast_to(self.matrix, (len(times), 4, 4))
-        out = np.tile(np.eye(4), (len(times), 1, 1))
-        turned = Rotation.from_quat(self.curves["rotation"].at(times)).as_matrix()
-        out[:, :3, :3] = turned * self.curves["scale"].at(times)[:, None, :]
-        out[:, :3, 3] = self.curves["translation"].at(times)
-        return out
 
 
 @dataclass(frozen=True, eq=False)
 class _Shape:
-    """A mesh: base (V, 3), displacements of the targets (K, 3V), faces (F, 3)."""
+    """A mesh: base (V, 3), displacements of the targets (K, 3V), faces (F, 3), weights (J, V) of a skin's joints."""
 
     base: Floats
     targets: Floats
     faces: Ints
+    joints: Floats
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """A mesh in the scene: how its targets are weighed, and the nodes from the root to it."""
+    """A mesh in the scene: how its targets are weighed, and the nodes from the root to it, or the skin that it has."""
 
     shape: _Shape
     weights: Curve
-    nodes: Sequence[_Node]
+    nodes: Sequence[Node]
+    skin: Skin | None
 
     def at(self, times: Doubles) -> Floats:
         """(T, V, 3)."""
-        world = np.tile(np.eye(4), (len(times), 1, 1))
-        for node in self.nodes:
-            world = world @ node.at(times)
-        turned: Floats = world[:, :3, :3].swapaxes(1, 2).astype(np.float32)
         with np.errstate(invalid="ignore", over="ignore"):  # whoever takes the motion in looks for NaN and Inf
             out: Floats = (self.weights.at(times).astype(np.float32) @ self.shape.targets).reshape(len(times), -1, 3)
             out += self.shape.base
-            out = out @ turned
-            out += world[:, None, :3, 3].astype(np.float32)
-        return out
+            if self.skin is not None:  # which takes no heed of where the mesh itself lies
+                return self.skin.moved(out, self.shape.joints, times)
+            return placed(out, world(self.nodes, times))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +75,7 @@ def read_glb(path: Path, *, moving: bool = True) -> MorphAnimation:
     """The meshes of a file, at rest and in motion, where its nodes put them; unless moving, animations are left out.
 
     Raises:
-        TalkError: no such file, a broken one, one with a skin, or one with several animations of these meshes.
+        TalkError: no such file, a broken one, or one with several animations of these meshes.
     """
     try:
         return _motion(path, Document(path), moving)
@@ -107,13 +85,16 @@ def read_glb(path: Path, *, moving: bool = True) -> MorphAnimation:
 
 
 def _motion(path: Path, document: Document, moving: bool) -> MorphAnimation:
-    chains = list(_chains(path, document))
+    chains = list(_chains(document))
     if not chains:
         raise ValueError("it has no mesh")
-    curves = _curves(path, document, {index for chain in chains for index in chain}) if moving else {}
-    shapes = [_shape(document, document.item("nodes", chain[-1])["mesh"]) for chain in chains]
+    parents = _parents(document)
+    skinned = [document.item("skins", node["skin"]) for node in _ends(document, chains) if "skin" in node]
+    joints = {index for skin in skinned for joint in skin["joints"] for index in above(whole(joint), parents)}
+    curves = _curves(path, document, joints | {index for chain in chains for index in chain}) if moving else {}
+    shapes = [_shape(document, node) for node in _ends(document, chains)]
     still, parts = (
-        [_part(document, chain, shape, moved) for chain, shape in zip(chains, shapes, strict=True)]
+        [_part(document, chain, shape, moved, parents) for chain, shape in zip(chains, shapes, strict=True)]
         for moved in ({}, curves)
     )
     starts = np.cumsum([0] + [len(shape.base) for shape in shapes])
@@ -125,11 +106,21 @@ def _motion(path: Path, document: Document, moving: bool) -> MorphAnimation:
     return MorphAnimation(rest.astype(np.float64), triangles, duration, frame_rate(longest), parts)
 
 
-def _chains(path: Path, document: Document) -> Iterator[tuple[int, ...]]:
-    """The nodes from the root to each mesh of the scene, depth first."""
+def _parents(document: Document) -> dict[int, int]:
+    """Of each node that is a child the node above."""
     nodes = document.json.get("nodes", [])
-    children = {whole(child) for node in nodes for child in node.get("children", [])}
-    roots = [index for index in range(len(nodes)) if index not in children]
+    return {whole(child): index for index, node in enumerate(nodes) for child in node.get("children", [])}
+
+
+def _ends(document: Document, chains: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """The nodes that chains lead to."""
+    return [document.item("nodes", chain[-1]) for chain in chains]
+
+
+def _chains(document: Document) -> Iterator[tuple[int, ...]]:
+    """The nodes from the root to each mesh of the scene, depth first."""
+    children = _parents(document)
+    roots = [index for index in range(len(document.json.get("nodes", []))) if index not in children]
     if "scenes" in document.json:
         roots = document.item("scenes", document.json.get("scene", 0)).get("nodes", [])
     waiting: list[tuple[int, ...]] = [(whole(root),) for root in reversed(roots)]
@@ -143,30 +134,37 @@ def _chains(path: Path, document: Document) -> Iterator[tuple[int, ...]]:
         seen.add(chain[-1])
         node = document.item("nodes", chain[-1])
         if "mesh" in node:
-            if "skin" in node:
-                raise TalkError(f"'{path}' has a skin, which is not read: bake it to morph targets")
             yield chain
         waiting += [(*chain, whole(child)) for child in reversed(node.get("children", []))]
 
 
-def _part(document: Document, chain: tuple[int, ...], shape: _Shape, curves: Mapping[tuple[int, str], Curve]) -> _Part:
+def _part(
+    document: Document,
+    chain: tuple[int, ...],
+    shape: _Shape,
+    curves: Mapping[tuple[int, str], Curve],
+    parents: Mapping[int, int],
+) -> _Part:
     node = document.item("nodes", chain[-1])
     count = len(shape.targets)
     weights = node.get("weights", document.item("meshes", node["mesh"]).get("weights", [0.0] * count))
-    curve = curves.get((chain[-1], "weights"), _constant(weights))
+    curve = curves.get((chain[-1], "weights"), constant(weights))
     if curve.values.shape[-1] != count:
         raise ValueError(f"{curve.values.shape[-1]} weights for {count} targets")
-    return _Part(shape, curve, [_node(document, index, curves) for index in chain])
+    skin = read_skin(document, node["skin"], parents, curves) if "skin" in node else None
+    return _Part(shape, curve, [Node.of(document, index, curves) for index in chain], skin)
 
 
-def _shape(document: Document, mesh: object) -> _Shape:
-    """All primitives of a mesh as one; vertices that they share come once."""
+def _shape(document: Document, node: Mapping[str, Any]) -> _Shape:
+    """All primitives of a node's mesh as one; vertices that they share come once."""
+    count = len(document.item("skins", node["skin"])["joints"]) if "skin" in node else 0
+    weights: list[Floats] = []
     bases: list[Floats] = []
     targets: list[Floats] = []
     faces: list[NDArray[Any]] = []
     starts: dict[str, int] = {}
     total = 0
-    for primitive in document.item("meshes", mesh)["primitives"]:
+    for primitive in document.item("meshes", node["mesh"])["primitives"]:
         if primitive.get("mode", 4) != 4:
             raise ValueError("a mesh of other things than triangles")
         attribute = primitive["attributes"]["POSITION"]
@@ -176,6 +174,7 @@ def _shape(document: Document, mesh: object) -> _Shape:
         if start == total:
             bases.append(base)
             targets.append(_targets(document, moves, len(base)))
+            weights.append(joint_weights(document, primitive["attributes"], len(base), count))
             total += len(base)
         corners = np.arange(len(base))
         if "indices" in primitive:
@@ -185,7 +184,9 @@ def _shape(document: Document, mesh: object) -> _Shape:
         faces.append(corners.reshape(-1, 3) + start)
     if len({len(target) for target in targets}) != 1:
         raise ValueError("primitives with different numbers of targets")
-    return _Shape(np.concatenate(bases), np.concatenate(targets, axis=1), np.concatenate(faces).astype(np.int32))
+    triangles = np.concatenate(faces).astype(np.int32)
+    joints = np.concatenate(weights, axis=1)
+    return _Shape(np.concatenate(bases), np.concatenate(targets, axis=1), triangles, joints)
 
 
 def _targets(document: Document, moves: Sequence[object], vertices: int) -> Floats:
@@ -196,22 +197,6 @@ def _targets(document: Document, moves: Sequence[object], vertices: int) -> Floa
         if move is not None:
             row[:] = document.array(move, "VEC3", vertices)
     return out.reshape(len(moves), 3 * vertices)
-
-
-def _node(document: Document, index: int, curves: Mapping[tuple[int, str], Curve]) -> _Node:
-    node = document.item("nodes", index)
-    own = {path: _constant(node.get(path, rest)) for path, rest in _AT_REST.items()}
-    moved = {path: curves[index, path] for path in _AT_REST if (index, path) in curves}
-    matrix = None
-    if "matrix" in node:
-        matrix = np.array(node["matrix"], np.float64).reshape(4, 4).T  # written column by column
-        if moved or not np.isfinite(matrix).all():
-            raise ValueError(f"node {index} has a matrix that is animated or holds no numbers")
-    return _Node(matrix, own | moved)
-
-
-def _constant(values: Sequence[float]) -> Curve:
-    return Curve(np.zeros(1), np.array(values, np.float64).reshape(1, -1))
 
 
 def _curves(path: Path, document: Document, nodes: set[int]) -> dict[tuple[int, str], Curve]:

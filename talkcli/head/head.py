@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from talkcli.clip import Floats, Topology, Track
 from talkcli.head.controls import CONTROLS
+from talkcli.head.neck import Neck
 from talkcli.head.rig import Rig
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -30,6 +31,7 @@ class Head:
     topology: Topology
     subjects: tuple[str, ...]
     rig: Rig
+    neck: Neck
     identity_names: tuple[str, ...]
     subject_parameters: Floats  # (N, I)
     _identity: Floats = field(repr=False)  # (I, V, 3) displacements of one step of each parameter
@@ -97,11 +99,13 @@ def read_head(path: Path) -> Head:
     with np.load(path, allow_pickle=False) as data:
         arrays = {name: data[name] for name in data.files}
     rig = Rig.from_arrays(arrays)
+    topology = _topology(arrays, rig)
     return Head(
         template=arrays["vertices"],
-        topology=_topology(arrays, rig),
+        topology=topology,
         subjects=_names(arrays, "subject_names"),
         rig=rig,
+        neck=Neck.of(arrays["vertices"], topology.regions["ears"]),
         identity_names=_names(arrays, "identity_names"),
         subject_parameters=arrays["subject_parameters"],
         _identity=arrays["identity_deltas"].astype(np.float32) * arrays["identity_unit"],

@@ -149,6 +149,55 @@ def test_vertices_that_parts_share_come_once(tmp_path: Path) -> None:
     assert motion.faces.tolist() == FACES[:2]
 
 
+def make_skinned(**more: Any) -> Glb:
+    """A square on two joints, of which the upper one, one above the lower, turns a quarter round z in a second; its
+    right half hangs on the upper one, and the left half on both alike."""
+    glb = Glb()
+    base = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
+    primitive = glb.primitive(base, [[0, 1, 2], [0, 2, 3]], [OPEN[:4]])
+    shares = np.array([[0.5, 0.5], [0, 1], [0, 1], [0.5, 0.5]], "<f4")
+    primitive["attributes"] |= {
+        "JOINTS_0": glb.accessor(np.array([[0, 1, 0, 0]] * 4, "|u1")),
+        "WEIGHTS_0": glb.accessor(np.c_[shares, np.zeros((4, 2), "<f4")].astype("<f4")),
+    }
+    inverse = np.tile(np.eye(4, dtype="<f4"), (2, 1, 1))
+    inverse[1, 3, 1] = -1  # columns
+    nodes = [
+        {"mesh": 0, "skin": 0, "translation": [9, 9, 9]},
+        {"children": [2]},
+        {"translation": [0, 1, 0]},
+    ]
+    binds = glb.accessor(np.ascontiguousarray(inverse.reshape(2, 16)))
+    skins = [{"joints": [1, 2], "inverseBindMatrices": binds}]
+    glb.content |= {"meshes": [{"primitives": [primitive]}], "nodes": nodes, "scenes": [{"nodes": [0, 1]}]}
+    glb.content |= {"skins": skins} | more
+    glb.channel([0, 1], [[0, 0, 0, 1], TURN], "rotation", node=2)
+    return glb
+
+
+def test_a_skin_moves_vertices_by_its_joints_wherever_the_mesh_lies(tmp_path: Path) -> None:
+    motion = read_glb(make_skinned().save(tmp_path / "a.glb"))
+    square = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
+    assert np.allclose(motion.rest, square)
+    turned = np.array([[1, 1, 0], [1, 2, 0], [0, 2, 0], [0, 1, 0]])  # a quarter about (0, 1)
+    turned[0], halves = (1, 1, 0), np.array([0.5, 1, 1, 0.5])[:, None]
+    assert np.allclose(motion.vertices_at([1])[0], square + halves * (turned - square), atol=1e-6)
+    assert motion.fps is None
+
+
+def test_a_skin_whose_joints_are_not_there_is_told(tmp_path: Path) -> None:
+    for joints, what in (([1], "vertices name others"), ([1, 7], "no 7 in its nodes")):
+        glb = make_skinned()
+        glb.content["skins"][0]["joints"] = joints
+        del glb.content["skins"][0]["inverseBindMatrices"]
+        with pytest.raises(TalkError, match=what):
+            read_glb(glb.save(tmp_path / "a.glb"))
+    glb = make_skinned()
+    del glb.content["meshes"][0]["primitives"][0]["attributes"]["WEIGHTS_0"]
+    with pytest.raises(TalkError, match="it lacks 'WEIGHTS_0'"):
+        read_glb(glb.save(tmp_path / "a.glb"))
+
+
 def test_rows_that_lie_interleaved_and_a_mesh_without_indices_are_read(tmp_path: Path) -> None:
     glb = Glb()
     rows = np.concatenate([SQUARE[:3], np.full((3, 3), 9, np.float32)], 1)  # position, normal
@@ -192,7 +241,7 @@ def change(*keys: Any, to: Any) -> Callable[[Glb], None]:
     ("breaks", "what"),
     [
         (change("skins", to=[]), None),
-        (change("nodes", 0, "skin", to=0), "has a skin, which is not read: bake it to morph targets"),
+        (change("nodes", 0, "skin", to=0), "no 0 in its skins"),
         (change("extensionsRequired", to=["KHR_draco_mesh_compression"]), "export it without compression"),
         (
             change("buffers", to=[{"uri": "head.bin", "byteLength": 9}]),

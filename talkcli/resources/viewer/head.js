@@ -35,8 +35,9 @@ async function readArrays(headers) {
 
 class Head {
   constructor(about, arrays) {
-    const { template, lined, faces, moved, shapes, weights } = arrays;
+    const { template, lined, faces, moved, shapes, weights, neck, turn } = arrays;
     Object.assign(this, { moved, shapes, weights, lined, frames: about.frames, scales: about.scales });
+    Object.assign(this, { neck, turn, pivot: about.pivot, angle: about.angle });
     this.own = template.length / 3; // V
     this.count = this.own + lined.length; // V + L
     this.rest = new Float32Array(template.length); // (V, 3)
@@ -62,11 +63,13 @@ class Head {
     this.posed = frame;
     this.addUp(Math.floor(frame), frame - Math.floor(frame));
     const { positions, rest, moves, moved, own, lined } = this;
+    if (this.turn) positions.set(rest); // what does not move by itself turns as well
     for (let i = 0, size = moved.length; i < size; i++) {
       for (let axis = 0; axis < 3; axis++) {
         positions[3 * moved[i] + axis] = rest[3 * moved[i] + axis] + moves[axis * size + i];
       }
     }
+    if (this.turn) this.turnHead(Math.floor(frame), frame - Math.floor(frame));
     for (let i = 0; i < lined.length; i++) {
       for (let axis = 0; axis < 3; axis++) positions[3 * (own + i) + axis] = positions[3 * lined[i] + axis];
     }
@@ -83,6 +86,27 @@ class Head {
       const weight = scales[k] * (weights[row + frame] * (1 - share) + weights[row + next] * share);
       if (weight === 0) continue;
       for (let i = 0, from = k * moves.length; i < moves.length; i++) moves[i] += weight * shapes[from + i];
+    }
+  }
+
+  // Turns each vertex by its share of the head's yaw, pitch and roll: right-handed about y, x and z, the yaw outermost.
+  turnHead(frame, share) {
+    const { positions: p, neck, turn, pivot, angle, frames, own } = this;
+    const next = Math.min(frame + 1, frames - 1);
+    const at = (axis) => angle * (turn[axis * frames + frame] * (1 - share) + turn[axis * frames + next] * share);
+    const [cy, cx, cz] = [at(0), at(1), at(2)].map(Math.cos), [sy, sx, sz] = [at(0), at(1), at(2)].map(Math.sin);
+    const m = [
+      cy * cz + sy * sx * sz - 1, sy * sx * cz - cy * sz, sy * cx,
+      cx * sz, cx * cz - 1, -sx,
+      cy * sx * sz - sy * cz, sy * sz + cy * sx * cz, cy * cx - 1,
+    ];
+    for (let i = 0; i < own; i++) {
+      const weight = neck[i] / 65535;
+      if (weight === 0) continue;
+      const x = p[3 * i] - pivot[0], y = p[3 * i + 1] - pivot[1], z = p[3 * i + 2] - pivot[2];
+      for (let axis = 0; axis < 3; axis++) {
+        p[3 * i + axis] += weight * (m[3 * axis] * x + m[3 * axis + 1] * y + m[3 * axis + 2] * z);
+      }
     }
   }
 
