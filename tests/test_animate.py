@@ -121,7 +121,7 @@ def test_windows_hold_every_frame_once_and_the_frames_times(fps: float, seconds:
 
 @pytest.mark.parametrize("fps", [24.0, 30.0, 60.0])
 def test_windows_of_a_long_sound_move_as_one_whole(fps: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames: np.ones(frames, np.float32))
+    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames, start=0.0: np.ones(frames, np.float32))
     sound, options = make_tone(6.3), replace(PLAIN, fps=fps)
     parts = list(animate(sound, loud(), options))
     assert len(parts) > 2
@@ -133,7 +133,7 @@ def test_windows_of_a_long_sound_move_as_one_whole(fps: float, monkeypatch: pyte
 
 @pytest.mark.parametrize("fps", [23.976, 25.0, 30.0, 60.0])
 def test_other_frame_rates_show_the_same_motion(fps: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames: np.ones(frames, np.float32))
+    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames, start=0.0: np.ones(frames, np.float32))
     sound = make_tone(1.9)
     (native,) = animate(sound, loud(), PLAIN)
     (other,) = animate(sound, loud(), replace(PLAIN, fps=fps))
@@ -206,7 +206,7 @@ def test_another_topology_is_animated_without_contact_or_idle_motion() -> None:
 
 
 def test_a_style_is_that_of_a_training_subject(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames: np.ones(frames, np.float32))
+    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames, start=0.0: np.ones(frames, np.float32))
     people = Loud.corpus.subjects
 
     def style_of(**who: str) -> float:
