@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def save_sentence(folder: Path) -> None:
     (folder / "speech.txt").write_text("Hello, I am a head made of numbers.")
 
 
-@pytest.mark.parametrize("line", lines("talk animate"))
+@pytest.mark.parametrize("line", [line for line in lines("talk animate") if "--out-dir" not in line])
 def test_animate_writes_what_the_readme_says(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if "--text-file" in line:
         save_sentence(folder)
@@ -83,6 +84,18 @@ def test_animate_writes_what_the_readme_says(line: str, folder: Path, monkeypatc
     assert main(arguments) == 0
     outs = [arguments[place + 1] for place, word in enumerate(arguments) if word == "--out"]
     assert min((folder / out).stat().st_size for out in outs) > (1000 if len(outs) == 1 else 50)
+
+
+@pytest.mark.parametrize("line", [line for line in lines("talk animate") if "--out-dir" in line])
+def test_animate_writes_a_folder_as_the_readme_says(line: str, folder: Path) -> None:
+    (folder / "voices").mkdir()
+    for name in ("other.wav", "voices/speech.wav"):
+        shutil.copy(folder / "speech.wav", folder / name)
+    words = shlex.split(line, comments=True)[1:]
+    typed = [path for word in words for path in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
+    assert main([*typed, "--phones", "head", "--size", "64"]) == 0
+    formats = words[words.index("--format") + 1].split(",")
+    assert all((folder / "out" / f"speech.{suffix}").stat().st_size > 1000 for suffix in formats)
 
 
 @pytest.mark.parametrize("line", lines("talk convert"))

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 HEAVY = ["numpy", "scipy", "torch", "torchaudio", "transformers", "pyrender", "numba", "soundfile", "trimesh"]
-HEAVY += ["matplotlib", "praatio"]
+HEAVY += ["matplotlib", "praatio", "ray"]
 
 
 def run(code: str) -> str:

@@ -183,7 +183,7 @@ def _todo(items: Sequence[Item], work: Work, batch: BatchOptions, tell: Tell) ->
     pairs = list(zip(items, manifests, found, strict=True))
     unclaimed = [place for _, manifest, made in pairs if made is None for place in manifest.unclaimed()]
     if unclaimed and not batch.force:
-        raise TalkError(f"{_exist(unclaimed)} and no batch made it: --force writes over it, or name another --out-dir")
+        raise TalkError(f"{_exist(unclaimed)}, made by no batch: --force writes over that, or name another --out-dir")
     for item, _, made in pairs:
         if made is not None:
             tell(Skipped(item.name, made.seconds, made.frames))
@@ -191,5 +191,4 @@ def _todo(items: Sequence[Item], work: Work, batch: BatchOptions, tell: Tell) ->
 
 
 def _exist(places: Sequence[Path]) -> str:
-    more = f", as do {len(places) - 1} more," if len(places) > 1 else ""
-    return f"{places[0]} exists already{more}"
+    return f"{places[0]} and {len(places) - 1} more exist already" if len(places) > 1 else f"{places[0]} exists already"

@@ -42,7 +42,8 @@ def run(work: Work, items: Sequence[Item], jobs: int, address: str, tell: Tell) 
         TalkError: Ray is not installed, there is no cluster, or none of the items can be made.
     """
     ray = _ray()
-    with _connected(ray, address):
+    with _connected(ray, address) as own:
+        _check_resources(ray, work, own)
         work = replace(work, out=work.out.absolute())
         _Cluster(ray, work, jobs, tell).run([item.absolute() for item in items])
 
@@ -52,10 +53,14 @@ class _Cluster:
 
     def __init__(self, ray: Any, work: Work, jobs: int, tell: Tell) -> None:
         self._ray, self._work, self._jobs, self._tell = ray, work, jobs, tell
-        gpus = float(work.device.startswith("cuda"))
-        self._needs = {"CPU": 1.0, "GPU": gpus}
+        needs = _needs(work)
         self._task = ray.remote(
-            num_cpus=1, num_gpus=gpus, max_calls=0, max_retries=0, num_returns="streaming", scheduling_strategy="SPREAD"
+            num_cpus=needs["CPU"],
+            num_gpus=needs["GPU"],
+            max_calls=0,  # a process keeps its model, with a GPU too
+            max_retries=0,
+            num_returns="streaming",
+            scheduling_strategy="SPREAD",
         )(_events)
         self._waiting: deque[Item] = deque()
         self._running: dict[Any, Item] = {}
@@ -73,9 +78,6 @@ class _Cluster:
 
     def run(self, items: Sequence[Item]) -> None:
         self._waiting.extend(items)
-        for resource, count in self._needs.items():
-            if self._ray.cluster_resources().get(resource, 0.0) < count:
-                note(f"the cluster has no {resource} to give: waiting for a machine that has one")
         try:
             while self._waiting or self._running:
                 while self._waiting and len(self._running) < self._most():
@@ -178,6 +180,20 @@ def _maker(work: Work) -> Maker:
     return maker
 
 
+def _needs(work: Work) -> dict[str, float]:
+    """What a task takes of a machine, in Ray's words."""
+    return {"CPU": 1.0, "GPU": float(work.device.startswith("cuda"))}
+
+
+def _check_resources(ray: Any, work: Work, own: bool) -> None:
+    """Raises TalkError where no machine has what a task takes; says so where one may still come."""
+    for resource, count in _needs(work).items():
+        if ray.cluster_resources().get(resource, 0.0) < count:
+            if own:
+                raise TalkError(f"--device {work.device}: Ray finds no {resource} on this machine; leave it out")
+            note(f"no machine of the cluster has a {resource} to give: waiting for one that has")
+
+
 def _ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told of what is made here
     try:
@@ -188,33 +204,38 @@ def _ray() -> Any:
 
 
 @contextmanager
-def _connected(ray: Any, address: str) -> Iterator[None]:
-    """Ray at an address, else where RAY_ADDRESS or a running Ray is, else one of this machine's own."""
+def _connected(ray: Any, address: str) -> Iterator[bool]:
+    """Ray at an address, where RAY_ADDRESS says or where one runs; else, or for "local", one of our own: whether so."""
     asked = address or os.environ.get("RAY_ADDRESS", "")
     _check_address(asked)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):  # what died is told there as well
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):  # Ray prints what died, as we do
+        own = asked == "local"
         try:
             try:
-                ray.init(address=asked or "auto", **quiet)
+                if not own:
+                    ray.init(address=asked or "auto", **quiet)
             except ConnectionError:
                 if asked:
                     raise
-                note("no Ray cluster is running here: this machine is one while it lasts (--address)")
-                ray.init(num_cpus=usable_cores(), object_store_memory=STORE, **quiet)
+                own = True
+            if own:
+                note("this machine is the Ray cluster while it lasts: --address names another")
+                ray.init(address="local", num_cpus=usable_cores(), object_store_memory=STORE, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise TalkError(f"there is no Ray cluster at {asked or 'this machine'} ({reason})") from error
         try:
-            yield
+            yield own
         finally:
             ray.shutdown()
 
 
 def _check_address(address: str) -> None:
     """Raises TalkError unless something answers at host:port; other words are Ray's own."""
-    if "://" in address:
-        raise TalkError(f"--address '{address}': give the host:port of the cluster's head, without {address[:6]}...")
+    scheme, there, _ = address.partition("://")
+    if there:
+        raise TalkError(f"--address '{address}': give the host:port of the cluster's head, without {scheme}://")
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal():
         return

@@ -122,25 +122,24 @@ def _output(out: Path, name: str, suffix: str) -> Path:
 def _check_places(items: Sequence[Item]) -> None:
     """Raises TalkError where two items would be in each other's way, or one would be written over a sound."""
     sources = {os.path.realpath(item.source): item.source for item in items}
-    taken: dict[str, Item] = {}
-    folders: dict[str, Item] = {}  # of frames, in which nothing else may lie
+    taken: dict[str, tuple[Item, Path]] = {}
+    folders: dict[str, tuple[Item, Path]] = {}  # of frames, in which nothing else may lie
     for item in items:
         for path, place in item.places().items():
             real = os.path.realpath(place)
             if real in sources:
                 raise TalkError(f"'{place}' would be written over the sound '{sources[real]}': name another --out-dir")
             if real in taken:
-                raise _clash(taken[real], item, place)
-            taken[real] = item
+                raise _clash(*taken[real], item)
+            taken[real] = (item, place)
             if place != path:
-                folders[real] = item
-    for real, item in taken.items():
-        for folder in Path(real).parents:
+                folders[real] = (item, place)
+    for real, (item, _) in taken.items():
+        for folder in Path(real).parents if folders else ():
             if str(folder) in folders:
-                raise _clash(folders[str(folder)], item, folder)
+                raise _clash(*folders[str(folder)], item)
 
 
-def _clash(one: Item, other: Item, place: Path) -> TalkError:
-    return TalkError(
-        f"'{one.source}' and '{other.source}' would both be '{place}': rename one, or give them two folders"
-    )
+def _clash(one: Item, place: Path, other: Item) -> TalkError:
+    both = f"'{one.source}' and '{other.source}' would both be written to '{place}'"
+    return TalkError(f"{both}: rename one, or give them two folders")
