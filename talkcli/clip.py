@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
+
+
+class Frames(Protocol):
+    """Vertices (T, V, 3) of which only those are in memory that are asked for, as of an array's first axis."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, frames: Any, /) -> Any: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from talkcli import contact, follow
 from talkcli.align import Found
 from talkcli.align.trust import Network, believed
-from talkcli.clip import Floats, MotionClip, Phone
+from talkcli.clip import Floats, Frames, MotionClip, Phone
 from talkcli.finish import PLAIN, Finish, finished
 
 if TYPE_CHECKING:
-    from talkcli.models.base import Frames, Motion
+    from talkcli.models.base import Motion
     from talkcli.windows import Window
 
 THRESHOLDS = (0.15, 0.4)  # of the contact head, for closures and for bites

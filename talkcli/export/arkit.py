@@ -36,14 +36,15 @@ def write_csv(chunks: Iterator[MotionClip], job: Job) -> int:
     weights, turn, fps = _gather(chunks, job)
     rate = job.options.csv_fps
     rows = at_rate(weights[:, [ARKIT.index(name) for name in LIVE_LINK]], fps, rate)  # (R, 52)
-    angles = np.zeros((len(rows), len(ANGLES)), np.float32)
+    angles = np.zeros((len(rows), len(ANGLES)), np.float32)  # (R, 9)
     if turn is not None:
         angles[:, : turn.shape[1]] = at_rate(turn, fps, rate)
     with job.path.open("w", encoding="ascii", newline="") as file:
         table = csv.writer(file, lineterminator="\r\n")
         table.writerow(["Timecode", "BlendShapeCount", *(name[0].upper() + name[1:] for name in LIVE_LINK), *ANGLES])
-        for number, row in enumerate(np.concatenate([rows, angles], axis=1)):
-            table.writerow([timecode(number, rate), len(row), *(f"{cell:.5f}" for cell in row)])
+        for number, cells in enumerate(zip(rows, angles, strict=True)):
+            row = [f"{cell:.5f}" for cell in np.concatenate(cells)]
+            table.writerow([timecode(number, rate), len(row), *row])
     note(f"{job.target.name}: {rate:g} rows a second, which the file does not tell (--csv-fps).")
     return len(weights)
 
@@ -60,8 +61,11 @@ def write_json(chunks: Iterator[MotionClip], job: Job) -> int:
         "numFrames": len(weights),
         "facsNames": ARKIT,
     }
-    rows = ",\n".join(json.dumps([round(float(weight), 5) for weight in row]) for row in weights)
-    job.path.write_text(f'{json.dumps(head)[:-1]}, "weightMat": [\n{rows}\n]}}\n', encoding="utf-8")
+    with job.path.open("w", encoding="utf-8") as file:
+        file.write(f'{json.dumps(head)[:-1]}, "weightMat": [\n')
+        for number, row in enumerate(weights):
+            file.write(",\n"[: 2 * (number > 0)] + json.dumps([round(float(weight), 5) for weight in row]))
+        file.write("\n]}\n")
     return len(weights)
 
 
@@ -84,8 +88,10 @@ def at_rate(values: Floats, fps: float, rate: float) -> Floats:
     """Rows (R, C) at another rate of values (T, C), straight between frames; they last as long."""
     count = max(1, round(len(values) * rate / fps))
     places = np.clip(np.arange(count) * fps / rate, 0, len(values) - 1)
-    columns = [np.interp(places, np.arange(len(values)), column) for column in values.T]
-    return np.stack(columns, axis=1).astype(np.float32)
+    rows = np.empty((count, values.shape[1]), np.float32)
+    for number, column in enumerate(values.T):
+        rows[:, number] = np.interp(places, np.arange(len(values)), column)
+    return rows
 
 
 def timecode(frame: int, fps: float) -> str:

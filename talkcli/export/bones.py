@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from talkcli.clip import Floats, MotionClip
+from talkcli.export.stage import Samples, Stage
 from talkcli.head import load_head
 from talkcli.head.neck import quaternions
 
@@ -17,13 +18,13 @@ SKINNED = ' (prepend apiSchemas = ["SkelBindingAPI"])'
 
 @dataclass(frozen=True)
 class Bones:
-    """A skeleton as text: its joints' names, where they are bound and where they rest, and what moves them; and which
-    of them move a vertex by how much, size for each vertex or once for all."""
+    """A skeleton as text: its joints' names, where they are bound and where they rest, and what an animation says of
+    them; and which of them move a vertex by how much, size for each vertex or once for all."""
 
     joints: str
     bound: str
     rest: str
-    moves: str
+    moves: Stage
     indices: str
     weights: str
     size: int
@@ -56,22 +57,15 @@ class Bones:
 """
 
 
-MOVES = """        uniform token[] joints = ["{joint}"]
-        quatf[] rotations{rotations}
-        half3[] scales = [(1, 1, 1)]
-        float3[] translations = [({place})]
-"""
+def _moves(joint: str, place: str, rotations: str | Samples) -> Stage:
+    """What an animation says of one joint."""
+    turns = f"        quatf[] rotations = [{rotations}]\n" if isinstance(rotations, str) else rotations
+    fixed = f"        half3[] scales = [(1, 1, 1)]\n        float3[] translations = [({place})]\n"
+    return [f'        uniform token[] joints = ["{joint}"]\n', turns, fixed]
+
+
 # A joint that never moves: without a skeleton nothing is skinned, and no shape moves.
-STILL = Bones(
-    '"root"',
-    IDENTITY,
-    IDENTITY,
-    MOVES.format(joint="root", rotations=" = [(1, 0, 0, 0)]", place="0, 0, 0"),
-    "0",
-    "1",
-    1,
-    "constant",
-)
+STILL = Bones('"root"', IDENTITY, IDENTITY, _moves("root", "0, 0, 0", "(1, 0, 0, 0)"), "0", "1", 1, "constant")
 
 
 def bones(clip: MotionClip, turn: Floats | None) -> Bones:
@@ -80,17 +74,19 @@ def bones(clip: MotionClip, turn: Floats | None) -> Bones:
         return STILL
     neck = load_head().neck
     below, pivot = neck.foot(clip.template), neck.pivot(clip.template)
-    rows = (f"{w:.7g}, {x:.7g}, {y:.7g}, {z:.7g}" for x, y, z, w in quaternions(turn))
-    samples = "".join(f"            {number}: [({row})],\n" for number, row in enumerate(rows))
+    rotations = Samples(
+        "/Head/Anim",
+        "rotations",
+        "quatf[]",
+        quaternions(turn)[:, [3, 0, 1, 2]],
+        lambda row: "({:.7g}, {:.7g}, {:.7g}, {:.7g})".format(*row),
+        lambda pxr, row: pxr.Vt.QuatfArray([pxr.Gf.Quatf(*map(float, row))]),
+    )
     return Bones(
         '"neck", "neck/skull"',
         f"{moved_to(below)}, {moved_to(pivot)}",
         f"{moved_to(below)}, {moved_to(pivot - below)}",
-        MOVES.format(
-            joint="neck/skull",
-            rotations=f".timeSamples = {{\n{samples}        }}",
-            place=", ".join(f"{way:.7g}" for way in pivot - below),
-        ),
+        _moves("neck/skull", ", ".join(f"{way:.7g}" for way in pivot - below), rotations),
         ", ".join(["0, 1"] * len(neck.weights)),
         ", ".join(f"{1 - weight:.7g}, {weight:.7g}" for weight in neck.weights),
         2,

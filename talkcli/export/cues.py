@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
 from itertools import groupby
 from xml.etree import ElementTree
 
@@ -37,6 +38,7 @@ _MOUTHS = {
 MOUTH: dict[str, str] = {phone: mouth for mouth, names in _MOUTHS.items() for phone in names.split()}
 LONG_L = 0.1  # seconds from which an l is seen as H
 BRIEF = 0.06  # seconds below which a cue is left out; A and G are seen however brief they are
+CUT = 1e-4  # seconds: what is cut at a chunk's end is no further apart
 RESTING = 0.25  # seconds from which closed lips are at rest
 MARKS = ("lip_inner_upper", "lip_inner_lower", "mouth_left", "mouth_right")
 # of lips, in widths of the mouth at rest: the gap at which they are open, and what opens them to C and D
@@ -135,7 +137,10 @@ def gather(chunks: Iterator[MotionClip], job: Job) -> Told:
         fps = chunk.fps
         begin, end = frames / fps, (frames + chunk.frames) / fps
         moved = (replace(phone, start=phone.start + begin, end=phone.end + begin) for phone in chunk.phones)
-        phones += [replace(p, start=max(p.start, begin), end=min(p.end, end)) for p in moved if p.start < end]
+        here = [replace(p, start=max(p.start, begin), end=min(p.end, end)) for p in moved if p.start < end]
+        if phones and here and phones[-1].name == here[0].name and here[0].start - phones[-1].end < CUT:
+            here[0] = replace(here[0], start=phones.pop().start)  # one that goes on from chunk to chunk
+        phones += here
         if all(mark in chunk.topology.landmarks for mark in MARKS):
             mouths += seen(chunk)
         frames += chunk.frames
@@ -172,17 +177,36 @@ def from_mouths(mouths: Sequence[str], fps: float) -> list[Cue]:
 
 
 def settled(cues: Sequence[Cue]) -> list[Cue]:
-    """The cues, brief ones given to the longer of their neighbours, and equal neighbours joined."""
-    kept = _joined(cues)
-    while True:
-        brief = [i for i, cue in enumerate(kept) if cue.value not in "AG" and not _lasts(cue, BRIEF)]
-        if not brief or len(kept) < 2:
-            return kept
-        place = min(brief, key=lambda i: kept[i].end - kept[i].start)
-        near = [i for i in (place - 1, place + 1) if 0 <= i < len(kept)]
-        longer = max(near, key=lambda i: kept[i].end - kept[i].start)
-        kept[place] = replace(kept[place], value=kept[longer].value)
-        kept = _joined(kept)
+    """The cues, brief ones given to the longer of their neighbours, and equal neighbours joined; the briefest first."""
+    kept: list[Cue | None] = [*_joined(cues)]  # None where a cue has become part of another
+    before, after = list(range(-1, len(kept) - 1)), [*range(1, len(kept)), -1]  # of each the neighbours, -1 for none
+    waiting = [(cue.end - cue.start, place) for place, cue in enumerate(kept) if cue is not None and _brief(cue)]
+    heapify(waiting)
+    while waiting:
+        length, place = heappop(waiting)
+        cue = kept[place]
+        near = [kept[i] for i in (before[place], after[place]) if i >= 0]
+        if cue is None or cue.end - cue.start != length or not near:
+            continue  # it has grown, or is gone, since it began to wait
+        longer = max((each for each in near if each is not None), key=lambda each: each.end - each.start)
+        cue = replace(cue, value=longer.value)
+        for side, other_side in ((before, after), (after, before)):
+            other = kept[side[place]] if side[place] >= 0 else None
+            if other is not None and other.value == cue.value:
+                cue = replace(cue, start=min(cue.start, other.start), end=max(cue.end, other.end))
+                kept[side[place]] = None
+                side[place] = side[side[place]]
+                if side[place] >= 0:
+                    other_side[side[place]] = place
+        kept[place] = cue
+        if _brief(cue):
+            heappush(waiting, (cue.end - cue.start, place))
+    return [cue for cue in kept if cue is not None]
+
+
+def _brief(cue: Cue) -> bool:
+    """Whether it is too short to be seen, and not one that is seen however short it is."""
+    return cue.value not in "AG" and not _lasts(cue, BRIEF)
 
 
 def _lasts(cue: Cue, seconds: float) -> bool:

@@ -50,11 +50,14 @@ class Glb:
         self.content["buffers"] = [{"byteLength": len(self._data)}]
         text = json.dumps(self.content, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 4)
-        data = self._data + bytes(-len(self._data) % 4)
+        filling = bytes(-len(self._data) % 4)
+        size = len(self._data) + len(filling)
         with path.open("wb") as file:
-            file.write(struct.pack("<4sII", b"glTF", 2, 28 + len(text) + len(data)))
+            file.write(struct.pack("<4sII", b"glTF", 2, 28 + len(text) + size))
             file.write(struct.pack("<I4s", len(text), b"JSON") + text)
-            file.write(struct.pack("<I4s", len(data), b"BIN\0") + data)
+            file.write(struct.pack("<I4s", size, b"BIN\0"))
+            file.write(self._data)
+            file.write(filling)
 
     def _view(self, array: NDArray[Any], target: int | None = None) -> int:
         self._data += bytes(-len(self._data) % 4)

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from talkcli.blendshapes import SHAPES, STRANGE_MM, Distances, ShapeFit, has_shapes, shapes
-from talkcli.clip import Floats, MotionClip
+from talkcli.clip import Floats, Frames, MotionClip
 from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.export.base import Job, Turns
@@ -92,7 +93,7 @@ def gather_vertices(chunks: Iterator[MotionClip], job: Job) -> Targets:
 
 
 @contextmanager
-def stored(chunks: Iterable[MotionClip], job: Job) -> Iterator[Floats]:
+def stored(chunks: Iterable[MotionClip], job: Job) -> Iterator[Frames]:
     """All frames (T, V, 3) in a file beside the output, where they wait so that a long clip needs no memory."""
     frames = 0
     with Path(f"{job.path}.frames").open("w+b") as file:
@@ -101,7 +102,24 @@ def stored(chunks: Iterable[MotionClip], job: Job) -> Iterator[Floats]:
             frames += chunk.frames
             job.step(chunk.frames)
         file.flush()
-        yield np.memmap(file, np.float32, "r", shape=(frames, chunk.topology.vertices, 3))
+        yield _Stored(file, frames, chunk.topology.vertices)
+
+
+class _Stored:
+    """Frames (T, V, 3) in a file, read anew each time: mapped, they would count as memory as long as there is some."""
+
+    def __init__(self, file: BinaryIO, frames: int, vertices: int) -> None:
+        self._file, self._frames, self._vertices = file, frames, vertices
+
+    def __len__(self) -> int:
+        return self._frames
+
+    def __getitem__(self, frame: int, /) -> Floats:
+        """(V, 3) of one number."""
+        if not 0 <= frame < self._frames:
+            raise IndexError(frame)
+        self._file.seek(frame * self._vertices * 12)
+        return np.fromfile(self._file, np.float32, self._vertices * 3).reshape(self._vertices, 3)
 
 
 def fitted(collector: Collector) -> tuple[Targets, Distances]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from talkcli.audio.posteriors import phone_posteriors
-from talkcli.clip import Audio, CorpusInfo, Floats, Phone
+from talkcli.clip import Audio, CorpusInfo, Floats, Frames, Phone
 from talkcli.errors import TalkError
 from talkcli.models.basis import OutputBasis
 from talkcli.models.surroundings import PartOfSound, Surroundings
@@ -174,13 +174,6 @@ class Prediction:
     phone_logits: Tensor | None = None
     contact_logits: Tensor | None = None
     rate: float = 0.0
-
-
-class Frames(Protocol):
-    """Vertices (T, V, 3) of which those are made that are asked for."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, frames: Any, /) -> Any: ...  # as of an array's first axis
 
 
 class Decoded:

@@ -72,7 +72,7 @@ def test_points_come_back_frame_by_frame_with_their_sound(tmp_path: Path, suffix
 
 
 def test_more_points_than_wait_at_once_are_all_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("talkcli.export.usd.BLOCK", 4)
+    monkeypatch.setattr("talkcli.export.stage.BLOCK", 4)
     path = tmp_path / "face.usdc"
     chunks = list(make_chunks([6, 5], audio=False))
     write(chunks, path)
