@@ -191,4 +191,7 @@ def _layer(config: Any) -> nn.TransformerDecoderLayer:
 
 
 def _deaf_layer(config: Any) -> nn.TransformerEncoderLayer:
-    return nn.TransformerEncoderLayer(config.width, config.heads, 2 * config.width, config.dropout, batch_first=True)
+    # torch.relu, not functional.relu, for which torch in use takes a short cut that reads numbers in a mask as bools
+    return nn.TransformerEncoderLayer(
+        config.width, config.heads, 2 * config.width, config.dropout, torch.relu, batch_first=True
+    )

@@ -85,6 +85,8 @@ def fit(stage: Stage, train: Clips, valid: Clips, keep: Keep) -> None:
             with average:
                 loss = validate(stage, valid)
                 weights = {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
+            if not math.isfinite(loss):
+                raise TalkError(f"the validation loss is no number at step {step}: lower optim.lr or set optim.clip=1")
             better, best = loss < best, min(loss, best)
             if log is not None:
                 log.write(step, terms, loss, optimizer.param_groups[0]["lr"])

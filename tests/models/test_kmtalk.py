@@ -100,8 +100,18 @@ def test_known_motion_stands_in_for_the_models_own() -> None:
     assert not torch.equal(found, told(model, speech()))
 
 
-def test_padding_changes_nothing() -> None:
-    model = make_keyed("key_layers=2", "completion_layers=2")
+@pytest.mark.parametrize("audio", ["true", "false"])
+def test_the_completion_is_the_same_in_use_as_in_training(audio: str) -> None:
+    model = make_keyed("heads=2", "dropout=0", f"completion_audio={audio}")
+    heard = speech(3.0, torch.tensor([[0, 12, 40, 89]]))  # of few frames torch's short cut makes what it should
+    used = told(model, heard)
+    model.completion.train()
+    assert torch.allclose(told(model, heard), used, atol=1e-5)
+
+
+@pytest.mark.parametrize("audio", ["true", "false"])
+def test_padding_changes_nothing(audio: str) -> None:
+    model = make_keyed("heads=2", "key_layers=2", "completion_layers=2", f"completion_audio={audio}")
     short, long = 20 / 30, 1.2
     heard = make_speech_tensors(short, long)
     one, other = torch.tensor([0, 5, 11, 19, NO_KEY, NO_KEY]), torch.tensor([0, 7, 14, 21, 28, 35])
