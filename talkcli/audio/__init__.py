@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import struct
 import subprocess
 import sys
@@ -96,7 +97,7 @@ def _from_soundfile(name: str, source: Path | bytes, rate: int) -> Floats:
     import soundfile
 
     try:
-        with soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
+        with soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else os.fsencode(source)) as file:
             mono = _Mono(name, file.samplerate, rate)
             while len(block := file.read(max(1, BLOCK // file.channels), "float32", always_2d=True)):
                 mono.add(block)

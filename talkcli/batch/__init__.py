@@ -15,7 +15,7 @@ from typing import Any
 from talkcli import resources
 from talkcli.animate import Animated, AnimateOptions
 from talkcli.batch.events import Ended, Event, Skipped, Tell
-from talkcli.batch.maker import Work, telling
+from talkcli.batch.maker import Work, outcome, started
 from talkcli.batch.manifest import FOLDER, Manifest, Recipe, digest, is_there
 from talkcli.batch.plan import Item, make_plan
 from talkcli.batch.report import Face, Report
@@ -107,7 +107,8 @@ def animate_one(source: str, outputs: Sequence[Path], make: Callable[[], Animate
     """
     item = Item(source, Path(source), tuple(outputs))
     report, began = Report([item], face), time.perf_counter()
-    telling(item.name, report.tell, make)
+    report.tell(started(item.name))
+    report.tell(outcome(item.name, report.tell, make))
     report.end(time.perf_counter() - began)
 
 

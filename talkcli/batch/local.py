@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -91,7 +92,7 @@ class _Pool:
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
         process = context.Process(target=_serve, args=(there,), name="talk worker", daemon=True)
-        with threads_each(max(1, usable_cores() // self._jobs)), _uninterrupted():
+        with threads_each(_threads(self._jobs)), _uninterrupted():
             process.start()
         there.close()  # or nobody would notice that the worker has gone
         worker = _Worker(process, here)
@@ -140,6 +141,12 @@ class _Pool:
             worker.connection.close()
             if worker.item is not None:
                 Manifest(self._work.out, worker.item).abandon()
+
+
+def _threads(jobs: int) -> int:
+    """A worker's share of the cores, or fewer where OMP_NUM_THREADS says so."""
+    share, asked = max(1, usable_cores() // jobs), os.environ.get("OMP_NUM_THREADS", "")
+    return min(share, max(1, int(asked))) if asked.isdecimal() else share
 
 
 @contextmanager

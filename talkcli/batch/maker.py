@@ -15,7 +15,7 @@ from pathlib import Path
 import talkcli
 from talkcli import console
 from talkcli.animate import Animated, Animator, load_speech
-from talkcli.batch.events import Failed, Finished, Noted, Progressed, Started, Tell
+from talkcli.batch.events import Ended, Failed, Finished, Noted, Progressed, Started, Tell
 from talkcli.batch.manifest import Manifest, Recipe, digest
 from talkcli.batch.plan import Item
 from talkcli.errors import TalkError
@@ -65,13 +65,15 @@ class Maker:
 
     def make(self, item: Item, tell: Tell) -> None:
         """Makes an item and tells of it, of failure too: that of one item is none of the next."""
+        tell(started(item.name))
         try:
-            telling(item.name, tell, partial(self._make, item))
+            ended: Ended = outcome(item.name, tell, partial(self._make, item))
         except MemoryError:
-            tell(Failed(item.name, "there is not enough memory for it: free some, or try fewer --jobs"))
+            ended = Failed(item.name, "there is not enough memory for it: free some, or try fewer --jobs")
         except Exception as error:
             told = "".join(traceback.format_exception_only(error)).strip().splitlines()
-            tell(Failed(item.name, f"a bug in talk, please report it: {told[-1]}", traceback.format_exc()))
+            ended = Failed(item.name, f"a bug in talk, please report it: {told[-1]}", traceback.format_exc())
+        tell(ended)
 
     def _make(self, item: Item) -> Animated:
         recipe = self._work.recipe
@@ -84,17 +86,20 @@ class Maker:
         return came[0]
 
 
-def telling(item: str, tell: Tell, make: Callable[[], Animated]) -> None:
-    """Makes something and tells how that begins, goes and ends; bugs are raised."""
-    tell(Started(item, os.getpid(), platform.node()))
+def started(item: str) -> Started:
+    """That this process begins an item."""
+    return Started(item, os.getpid(), platform.node())
+
+
+def outcome(item: str, tell: Tell, make: Callable[[], Animated]) -> Ended:
+    """Makes something, tells how that goes, and gives how it ended; bugs are raised."""
     began = time.perf_counter()
     try:
         with console.told_to(_Ears(item, tell)):
             made = make()
     except TalkError as error:
-        tell(Failed(item, str(error)))
-    else:
-        tell(Finished(item, made.seconds, made.frames, round(time.perf_counter() - began, 3)))
+        return Failed(item, str(error))
+    return Finished(item, made.seconds, made.frames, round(time.perf_counter() - began, 3))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -75,8 +76,8 @@ class Manifest:
     def __init__(self, out: Path, item: Item) -> None:
         self._item = item
         self._places = {place.relative_to(out).as_posix(): place for place in item.places().values()}
-        readable = re.sub(r"[^\w-]", "_", Path(item.name).name)[:40]
-        self.path = out / FOLDER / f"{readable}-{hashlib.sha256(item.name.encode()).hexdigest()[:12]}.json"
+        readable = re.sub(r"[^\w-]", "_", Path(item.name).name, flags=re.ASCII)[:40]
+        self.path = out / FOLDER / f"{readable}-{hashlib.sha256(os.fsencode(item.name)).hexdigest()[:12]}.json"
 
     def unclaimed(self) -> list[Path]:
         """Outputs that are there and of which the manifest knows nothing."""
@@ -191,7 +192,7 @@ class Manifest:
             "outputs": dict(sorted(outputs.items())),
         }
         with beside(self.path) as part:
-            part.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+            part.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
 def is_there(place: Path) -> bool:

@@ -47,7 +47,7 @@ class Report:
     @property
     def seconds(self) -> float:
         """Of sound that was made."""
-        return sum(event.seconds for event in self._ended.values() if isinstance(event, Finished))
+        return sum((event.seconds for event in self._ended.values() if isinstance(event, Finished)), 0.0)
 
     def failures(self) -> list[str]:
         """What went wrong with each item that failed, in a line that names it."""
@@ -104,7 +104,7 @@ class Programs:
         fields = {name: value for name, value in vars(event).items() if name != "item" and value != ""}
         self._wire.write(event.kind, source=str(item.source), **fields, **counts)
         if isinstance(event, Ended):
-            self._echo(json.dumps(_result(event, item), ensure_ascii=False))
+            self._echo(json.dumps(_result(event, item)))
 
     def end(self, report: Report, taken: float) -> None:
         self._wire.write("ended", seconds=report.seconds, taken=round(taken, 3), **report.counts())

@@ -29,7 +29,7 @@ class Wire:
 
     def write(self, kind: str, **fields: Any) -> None:
         """An event of this kind, with the time in seconds since 1970."""
-        line = json.dumps({"event": kind, "time": round(time.time(), 3), **fields}, ensure_ascii=False)
+        line = json.dumps({"event": kind, "time": round(time.time(), 3), **fields})
         with self._lock:
             self._stream.write(line + "\n")
             self._stream.flush()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from talkcli.commands import values
+from talkcli.console import say
 from talkcli.errors import TalkError
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def results(as_json: bool, many: bool) -> Iterator[Face | None]:
 
     echo = partial(typer.echo, file=sys.stdout)  # as it is now: an engine may turn it away for what libraries print
     if not as_json:
-        yield People(echo)
+        yield People(say if sys.stdout.isatty() and sys.stderr.isatty() else echo)  # say knows of the progress bar
         return
     from talkcli.batch.wire import open_wire
 

@@ -123,7 +123,10 @@ def test_other_formats_of_an_item_stay_finished(item: Item, tmp_path: Path) -> N
 
 
 def test_items_share_no_file(item: Item, tmp_path: Path) -> None:
-    others = [replace(item, name=name) for name in ("a", "sub/a", "sub_a", "Sub/a", "sub/a.json", "ü" * 90, "a/" * 60)]
+    others = [
+        replace(item, name=name)
+        for name in ("a", "sub/a", "sub_a", "Sub/a", "sub/a.json", "ü" * 90, "a/" * 60, "\udcff")
+    ]
     paths = {Manifest(tmp_path, other).path for other in others}
     assert len(paths) == len(others)
     assert all(path.parent == tmp_path / FOLDER and len(path.name.encode()) < 200 for path in paths)
