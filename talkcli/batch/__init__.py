@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from talkcli import resources
 from talkcli.animate import Animated, AnimateOptions
@@ -23,7 +23,10 @@ from talkcli.batch.shards import WHOLE, Shard
 from talkcli.console import counted, note, progress
 from talkcli.errors import TalkError
 from talkcli.export import ExportOptions
-from talkcli.models.checkpoint import Precision, checkpoint_name, find_checkpoint
+from talkcli.models.places import checkpoint_name, find_checkpoint
+
+if TYPE_CHECKING:  # no torch is needed to see what is to be made
+    from talkcli.models.checkpoint import Precision
 
 READERS = 8  # files at a time whose digests are made: that waits for the disk, and holds no lock
 

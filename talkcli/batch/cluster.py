@@ -26,7 +26,7 @@ from talkcli.batch.manifest import Manifest
 from talkcli.batch.plan import Item
 from talkcli.console import note
 from talkcli.errors import TalkError
-from talkcli.models.checkpoint import find_checkpoint
+from talkcli.models.places import find_checkpoint
 from talkcli.platform import usable_cores
 
 TRIES = 3  # an item whose process dies so often is likely to be why

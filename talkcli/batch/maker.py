@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import talkcli
 from talkcli import console
@@ -19,8 +20,10 @@ from talkcli.batch.events import Ended, Failed, Finished, Noted, Progressed, Sta
 from talkcli.batch.manifest import Manifest, Recipe, digest
 from talkcli.batch.plan import Item
 from talkcli.errors import TalkError
-from talkcli.models.checkpoint import Precision
 from talkcli.phones.files import read_text
+
+if TYPE_CHECKING:
+    from talkcli.models.checkpoint import Precision
 
 OFTEN = 0.5  # seconds between two tellings of how far an item is
 

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 import talkcli
 from talkcli import config as configs
-from talkcli import resources
 from talkcli.clip import CorpusInfo, Topology
 from talkcli.errors import TalkError
 from talkcli.head import load_head
@@ -31,7 +30,7 @@ from talkcli.models.base import TalkModel
 from talkcli.models.basis import OutputBasis
 from talkcli.models.layers import WithoutRandomWeights
 from talkcli.models.lipreader import LipReader
-from talkcli.models.places import find_checkpoint
+from talkcli.models.places import checkpoint_name, find_checkpoint
 from talkcli.platform import cpu_knows_bfloat16, open_to_readers
 from talkcli.stages import stage
 
@@ -129,12 +128,6 @@ def load_checkpoint(model: str, device: torch.device | None = None, precision: P
     built, templates = _build(path, told, tensors, method_class, precision, device)
     assert isinstance(built, TalkModel)
     return Checkpoint(built, checkpoint_name(path), told["method"], templates, told.get("provenance", {}))
-
-
-def checkpoint_name(path: Path) -> str:
-    """What a checkpoint's model is called: as its file, or as the folder of its run."""
-    run = path.stem in ("best", "last") and path.parent != resources.MODELS
-    return path.parent.name if run else path.stem
 
 
 @dataclass(frozen=True, eq=False)

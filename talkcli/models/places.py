@@ -1,4 +1,4 @@
-"""Where the checkpoint lies that a name, a run's folder or a path means; no torch is needed to find it."""
+"""Where the checkpoint lies that a name, a run's folder or a path means, and its name; no torch is needed for that."""
 
 from __future__ import annotations
 
@@ -29,3 +29,9 @@ def find_checkpoint(model: str) -> Path:
         return path
     names = ", ".join(resources.shipped_models()) or "none is shipped with this build"
     raise TalkError(f"no model '{model}': give a run's folder, a checkpoint, or a shipped model's name ({names})")
+
+
+def checkpoint_name(path: Path) -> str:
+    """What a checkpoint's model is called: as its file, or as the folder of its run."""
+    run = path.name in CHECKPOINTS and path.parent != resources.MODELS
+    return path.parent.name if run else path.stem

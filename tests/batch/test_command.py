@@ -77,7 +77,7 @@ def test_texts_are_found_by_name_and_one_that_is_missing_costs_its_sound(model: 
     Path("texts/said.txt").write_text("Hello, I am a head made of numbers.")
     words = ["--model", str(model), "--text-dir", "texts", "--out-dir", "out", "--format", "cues.json"]
     assert main(["animate", "said.wav", "unsaid.wav", *words]) == 2
-    assert "failed: unsaid.wav: 'texts/unsaid.txt' cannot be read: No such file" in capsys.readouterr().err
+    assert "failed: unsaid.wav: cannot read 'texts/unsaid.txt': No such file" in capsys.readouterr().err
     assert names(Path("out")) == {"said.cues.json"}
     assert len(json.loads(Path("out/said.cues.json").read_text())["mouthCues"]) > 8
     Path("texts/said.txt").write_text("Hello, I am a head made of numbers!")
@@ -249,7 +249,7 @@ def test_without_resume_what_exists_is_told_before_any_work_and_force_replaces_i
     assert talk("voices", "--out-dir", "out", "--format", "npz") == 0
     Path("out/two.npz").unlink()
     with monkeypatch.context() as patch:
-        patch.setattr("talkcli.animate.load_checkpoint", None)  # nothing may ask for it
+        patch.setattr("talkcli.models.checkpoint.load_checkpoint", None)  # nothing may ask for it
         said = fails("voices", "--out-dir", "out", "--format", "npz")
     assert said.startswith("error: out/more/three.npz and 1 more exist already: --resume keeps")
     Path("out/one.npz").write_bytes(b"old")
@@ -262,7 +262,7 @@ def test_a_folder_in_which_all_is_finished_needs_no_model(
 ) -> None:
     words = ["voices", "--out-dir", "out", "--format", "npz"]
     assert talk(*words) == 0
-    monkeypatch.setattr("talkcli.animate.load_checkpoint", None)
+    monkeypatch.setattr("talkcli.models.checkpoint.load_checkpoint", None)
     assert talk(*words, "--resume") == 0
 
 
