@@ -28,6 +28,7 @@ from talkcli.finish import PLAIN, Finish, tell_unknown
 from talkcli.head import load_head
 from talkcli.keyfile import KeyFile, check_keys, kept, poses
 from talkcli.pieces import Piece, shifted, spans
+from talkcli.platform import give_back_memory
 from talkcli.stages import stage
 from talkcli.windows import Sound, Speaker, Window, frame_count
 
@@ -186,6 +187,7 @@ def _pieces(
     listens = options.contact or options.text is not None or options.phone_file is not None
     told: set[str] = set()
     for window, answer in zip(sound.windows, heard.phones, strict=True):
+        give_back_memory()
         motion, origin = speaker.motion(window, partial(_guide, checkpoint, options, answer, template))
         found = answer() if listens else NOTHING
         _tell(found, options, told)

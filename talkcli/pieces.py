@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 THRESHOLDS = (0.15, 0.4)  # of the contact head, for closures and for bites
 SURE = 0.8  # of the contact head, where phones that were heard say that the lips do not meet
-BLOCK = 128  # frames that are made at a time: bounds the memory
+BLOCK = 64  # frames that are made at a time: bounds the memory
 ON_FRAME = 1e-5  # frames: times are no nearer to each other than this
 OVERLAP = 0.1  # seconds on either side of a cut in which one window's frames pass over into the next one's
 

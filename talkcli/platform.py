@@ -101,6 +101,17 @@ def with_these_modules() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
 
 
+def give_back_memory() -> None:
+    """Gives what has been freed back to the system, where the C library keeps it (glibc): arrays of many sizes leave
+    holes, and a long sound would need ever more."""
+    if sys.platform == "linux":
+        import ctypes
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
 def open_to_readers(path: Path) -> None:
     """Gives a file the permissions of any newly written one; safetensors keeps what it writes to the owner."""
     mask = os.umask(0)
