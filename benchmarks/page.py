@@ -36,14 +36,16 @@ def rounds(clip: MotionClip, audio: Audio, count: int) -> Iterator[MotionClip]:
     for number in range(count):
         strength = np.float32(0.8 + 0.2 * np.cos(number))
         vertices = clip.template + strength * (np.roll(clip.vertices, 37 * number, 0) - clip.template)
-        yield replace(clip, vertices=vertices, audio=Audio(np.roll(audio.samples, 999 * number), RATE))
+        turn = None if clip.turn is None else strength * np.roll(clip.turn, 37 * number, 0)
+        yield replace(clip, vertices=vertices, turn=turn, audio=Audio(np.roll(audio.samples, 999 * number), RATE))
 
 
 def row(minutes: float) -> tuple[str, float, int]:
     """A line of the table with a gap, and what fills it: seconds and bytes; for a process of its own."""
     audio = load_audio(SAMPLE, RATE)
     clips = list(animate(audio, load_checkpoint(DEFAULT_MODEL), AnimateOptions(phones="head")))
-    clip = clips[0].with_vertices(np.concatenate([each.vertices for each in clips]))
+    vertices, turn = np.concatenate([each.vertices for each in clips]), [each.turn for each in clips]
+    clip = replace(clips[0], vertices=vertices, turn=np.concatenate([each for each in turn if each is not None]))
     count = max(1, round(minutes * 60 / clip.seconds))
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "face.html"
