@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import settings
 # Time is no test of a shared machine; the same examples every time make a failure one that comes back.
 settings.register_profile("talk", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("talk")
+
+# What a shell starts in the background ignores Ctrl-C, and hands that on to what the tests start and want to end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PARITY = Path(__file__).parent / "parity"
 NUMBERS = pytest.StashKey[Path]()  # the folder whose numbers tests/parity reproduces

@@ -141,7 +141,10 @@ def test_control_c_ends_every_process(
         while len(list(tmp_path.glob("pid-*"))) < 2 and time.monotonic() < end:
             time.sleep(0.1)
         talk.send_signal(signal.SIGINT)
-        assert talk.wait(timeout=30) == 130
+        try:
+            assert talk.wait(timeout=30) == 130
+        finally:
+            talk.kill()  # or the test would wait for it for ever
     pids = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
     assert len(pids) >= 2
     assert all(map(gone, pids))
