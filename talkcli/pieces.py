@@ -22,7 +22,7 @@ from talkcli.clip import Floats, Frames, MotionClip, Phone
 from talkcli.finish import PLAIN, Finish, finished
 
 if TYPE_CHECKING:
-    from talkcli.models.base import Motion
+    from talkcli.models.motion import Motion
     from talkcli.windows import Window
 
 THRESHOLDS = (0.15, 0.4)  # of the contact head, for closures and for bites

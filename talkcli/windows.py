@@ -17,7 +17,8 @@ from talkcli.audio.vad import pauses
 from talkcli.clip import Audio, Floats
 
 if TYPE_CHECKING:
-    from talkcli.models.base import Guide, Motion, TalkModel
+    from talkcli.models.base import Guide, TalkModel
+    from talkcli.models.motion import Motion
     from talkcli.models.surroundings import Surroundings
 
 WINDOW = 20.0  # seconds that are cut off for a model at once, at most

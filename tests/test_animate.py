@@ -21,8 +21,9 @@ from talkcli.clip import Audio, Floats, MotionClip, Phone
 from talkcli.errors import TalkError
 from talkcli.head import load_head
 from talkcli.metrics.lips import lip_gap
-from talkcli.models.base import Guide, Motion
+from talkcli.models.base import Guide
 from talkcli.models.checkpoint import Checkpoint
+from talkcli.models.motion import Motion
 from talkcli.phones import BILABIAL
 from talkcli.phones.writing import Listed, written_phones
 from talkcli.pieces import said
@@ -121,7 +122,7 @@ def test_windows_hold_every_frame_once_and_the_frames_times(fps: float, seconds:
 
 @pytest.mark.parametrize("fps", [24.0, 30.0, 60.0])
 def test_windows_of_a_long_sound_move_as_one_whole(fps: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames, start=0.0: np.ones(frames, np.float32))
+    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames, start: np.ones(frames, np.float32))
     sound, options = make_tone(6.3), replace(PLAIN, fps=fps)
     parts = list(animate(sound, loud(), options))
     assert len(parts) > 2
@@ -133,7 +134,7 @@ def test_windows_of_a_long_sound_move_as_one_whole(fps: float, monkeypatch: pyte
 
 @pytest.mark.parametrize("fps", [23.976, 25.0, 30.0, 60.0])
 def test_other_frame_rates_show_the_same_motion(fps: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames, start=0.0: np.ones(frames, np.float32))
+    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames, start: np.ones(frames, np.float32))
     sound = make_tone(1.9)
     (native,) = animate(sound, loud(), PLAIN)
     (other,) = animate(sound, loud(), replace(PLAIN, fps=fps))
@@ -203,10 +204,25 @@ def test_another_topology_is_animated_without_contact_or_idle_motion() -> None:
     assert clip.topology is PLATE
     assert clip.colors is None
     assert np.array_equal(clip.template, make_template(PLATE, 1))
+    assert clip.turn is None
+
+
+def test_life_that_is_asked_of_another_topology_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    for life, told in ((None, False), (0.0, False), (0.5, True)):
+        list(animate(make_tone(0.2), loud(), replace(PLAIN, life=life)))
+        assert ("the head 'plate' cannot blink or turn" in " ".join(capsys.readouterr().err.split())) is told
+
+
+def test_life_is_in_proportion() -> None:
+    full, half = (next(animate(speech(1.5), head_model(), replace(PLAIN, life=life))) for life in (None, 0.5))
+    assert full.turn is not None
+    assert half.turn is not None
+    assert np.allclose(half.turn, 0.5 * full.turn, atol=1e-7)
+    assert next(animate(speech(1.5), head_model(), PLAIN)).turn is None
 
 
 def test_a_style_is_that_of_a_training_subject(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames, start=0.0: np.ones(frames, np.float32))
+    monkeypatch.setattr(room, "speech_gate", lambda audio, fps, frames, start: np.ones(frames, np.float32))
     people = Loud.corpus.subjects
 
     def style_of(**who: str) -> float:

@@ -271,9 +271,14 @@ def test_a_name_that_is_unknown_is_told_in_one_line(
         (["--view", "within"], "within"),
         (["--background", "plaid"], "plaid"),
         (["--renderer", "pencil"], "pencil"),
+        (["--life", "1.5"], "--life '1.5': give a number from 0 to 1"),
+        (["--life", "much"], "--life 'much': give a number from 0 to 1"),
+        (["--life", "nan"], "--life 'nan': give a number from 0 to 1"),
+        (["--life", "--force"], "--life '--force': give a number from 0 to 1"),
+        (["--life", "1", "--no-life"], "leave one out"),
     ],
 )
-def test_a_picture_that_cannot_be_drawn_is_told_before_any_work(
+def test_a_picture_that_cannot_be_drawn_and_odd_liveliness_are_told_before_any_work(
     options: list[str], word: str, speech: Path, tmp_path: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("talkcli.models.checkpoint.load_checkpoint", None)  # nothing may ask for it

@@ -17,9 +17,9 @@ from talkcli.audio import level, load_audio
 from talkcli.audio.level import level_gain
 from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import Audio, Floats, MotionClip, Phone
-from talkcli.models.base import Motion
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint
 from talkcli.models.encoders import Tiny, TinyConfig
+from talkcli.models.motion import Motion
 from talkcli.models.surroundings import BLOCK, passing
 from talkcli.phones.writing import Listed, written_phones
 from talkcli.pieces import BLOCK as FRAMES

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from talkcli.audio.posteriors import phone_posteriors
-from talkcli.clip import Audio, CorpusInfo, Floats, Frames, Phone
+from talkcli.clip import Audio, CorpusInfo, Floats, Phone
 from talkcli.errors import TalkError
 from talkcli.models.basis import OutputBasis
+from talkcli.models.motion import Decoded, Motion
 from talkcli.models.surroundings import PartOfSound, Surroundings
 from talkcli.models.wav2vec2 import EncoderLayer
 from talkcli.phones.keys import KeyRule
@@ -174,32 +175,6 @@ class Prediction:
     phone_logits: Tensor | None = None
     contact_logits: Tensor | None = None
     rate: float = 0.0
-
-
-class Decoded:
-    """Coefficients (T, K) as vertices (T, V, 3) about a template (V, 3): an hour of them would not fit anywhere."""
-
-    def __init__(self, basis: OutputBasis, motion: Tensor, template: Tensor) -> None:
-        self._basis, self._motion, self._template = basis, motion, template
-
-    def __len__(self) -> int:
-        return len(self._motion)
-
-    @torch.inference_mode()
-    def __getitem__(self, frames: Any, /) -> NDArray[np.float32]:
-        chosen = torch.from_numpy(frames) if isinstance(frames, np.ndarray) else frames
-        vertices = self._basis.decode(self._motion[chosen]) + self._template
-        return np.asarray(vertices.float().cpu().numpy())
-
-
-@dataclass(frozen=True, eq=False)
-class Motion:
-    """A prediction in numpy, without the batch: vertices (T, V, 3), and the heads' answers as probabilities."""
-
-    vertices: Frames
-    phone_probabilities: NDArray[np.float32] | None  # (A, 40)
-    contact_probabilities: NDArray[np.float32] | None  # (A, 2)
-    rate: float
 
 
 class Learner(Protocol):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from talkcli.articulation import controls
 from talkcli.clip import MotionClip, Phone
 from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, write
-from talkcli.export.cues import MOUTH, Cue, from_mouths, from_phones, hundredths, seen, settled
+from talkcli.export.cues import BRIEF, MOUTH, Cue, from_mouths, from_phones, hundredths, seen, settled
 from talkcli.export.visemes import VISEMES, viseme, weights
 from talkcli.head import load_head
 from talkcli.phones import PHONES, VISEME
@@ -68,6 +71,56 @@ def test_brief_cues_go_to_the_longer_neighbour_but_lips_that_meet_are_kept() -> 
     cues = [Cue("B", 0, 0.2), Cue("C", 0.2, 0.23), Cue("D", 0.23, 0.6), Cue("A", 0.6, 0.63), Cue("D", 0.63, 1.0)]
     assert [(cue.value, cue.start) for cue in settled(cues)] == [("B", 0), ("D", 0.2), ("A", 0.6), ("D", 0.63)]
     assert settled([Cue("B", 0, 0.01)]) == [Cue("B", 0, 0.01)]
+
+
+def settled_plainly(cues: list[Cue]) -> list[Cue]:
+    """The same with loops over all cues, again and again."""
+
+    def joined(cues: list[Cue]) -> list[Cue]:
+        out: list[Cue] = []
+        for cue in cues:
+            if out and out[-1].value == cue.value:
+                cue = replace(cue, start=out.pop().start)
+            out.append(cue)
+        return out
+
+    kept = joined(cues)
+    while len(kept) > 1:
+        lengths = [(cue.end - cue.start, i) for i, cue in enumerate(kept)]
+        brief = [(length, i) for length, i in lengths if length < BRIEF and kept[i].value not in "AG"]
+        if not brief:
+            break
+        _, place = min(brief)
+        near = [i for i in (place - 1, place + 1) if 0 <= i < len(kept)]
+        longer = max(near, key=lambda i: lengths[i][0])
+        kept = joined([replace(c, value=kept[longer].value) if i == place else c for i, c in enumerate(kept)])
+    return kept
+
+
+@given(st.lists(st.tuples(st.sampled_from("ABCDX"), st.integers(1, 8)), max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_settling_is_what_plain_loops_do(spoken: list[tuple[str, int]]) -> None:
+    edges = np.cumsum([0, *(length for _, length in spoken)]) / 64  # exact, so that equal lengths are equal
+    cues = [Cue(value, edges[i], edges[i + 1]) for i, (value, _) in enumerate(spoken)]
+    assert settled(cues) == settled_plainly(cues)
+
+
+def test_many_cues_are_settled_at_once() -> None:
+    """An hour of lips has tens of thousands, and most of them are brief."""
+    edges = np.arange(60_001) * 0.033
+    cues = [Cue("BCDE"[i * i % 4], edges[i], edges[i + 1]) for i in range(60_000)]
+    started = time.process_time()
+    assert settled(cues)[-1].end == edges[-1]
+    assert time.process_time() - started < 5
+
+
+def test_a_phone_that_chunks_cut_is_one(tmp_path: Path) -> None:
+    long_l = make_chunk(make_phones(("AA", 0.2), ("L", 0.08)))
+    rest = make_chunk(make_phones(("L", 0.04), ("AA", 0.2)))
+    path = tmp_path / "face.cues.json"
+    write([long_l, rest], path)
+    cues = [(cue["value"], cue["start"]) for cue in json.loads(path.read_text())["mouthCues"]]
+    assert cues == [("D", 0.0), ("H", 0.2), ("D", pytest.approx(0.32))]
 
 
 def test_times_are_cut_off_not_rounded() -> None:
