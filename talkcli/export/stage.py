@@ -18,7 +18,7 @@ from talkcli.export.base import Job
 
 # the first version that has time codes as values: usd-core would start older, and warn; nor need it tell of the setting
 SETTINGS = {"USD_WRITE_NEW_USDC_FILES_AS_VERSION": "0.9.0", "TF_ENV_SETTING_ALERTS_ENABLED": "0"}
-BLOCK = 256  # frames that wait to be saved
+WAITING = 1 << 25  # bytes of samples that wait to be saved; each time the file keeps the table of those before
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ def save_text(stage: Stage, job: Job) -> None:
 
 
 def save_crate(stage: Stage, job: Job) -> None:
-    """Samples go to the file every so many frames."""
+    """Samples go to the file whenever so many wait."""
     pxr = check_usdc(job.target)
     path = f"{job.path}.usdc"  # usd-core goes by the suffix
     text = pxr.Sdf.Layer.CreateAnonymous(".usda")
@@ -62,12 +62,16 @@ def save_crate(stage: Stage, job: Job) -> None:
     text.Export(path)
     layer = pxr.Sdf.Layer.FindOrOpen(path)
     samples = [piece for piece in stage if isinstance(piece, Samples)]
+    waiting = 0
     for number in range(max((len(piece.rows) for piece in samples), default=0)):
         for piece in samples:
+            row = piece.rows[number]
             place = layer.GetPrimAtPath(piece.prim).path.AppendProperty(piece.name)
-            layer.SetTimeSample(place, number, piece.value(pxr, piece.rows[number]))
-        if number % BLOCK == BLOCK - 1:
+            layer.SetTimeSample(place, number, piece.value(pxr, row))
+            waiting += row.nbytes
+        if waiting > WAITING:
             layer.Save()
+            waiting = 0
     layer.Save()
     del layer
     Path(path).replace(job.path)

@@ -16,6 +16,7 @@ from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, check_outputs, write
 from talkcli.head import load_head
 from tests.export.make_clips import make_chunks, make_head_chunks
+from tests.render.make_heads import ball
 from tests.test_blendshapes import make_clip, make_weights
 
 VERTICES = ExportOptions(targets="vertices")
@@ -72,7 +73,7 @@ def test_points_come_back_frame_by_frame_with_their_sound(tmp_path: Path, suffix
 
 
 def test_more_points_than_wait_at_once_are_all_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("talkcli.export.stage.BLOCK", 4)
+    monkeypatch.setattr("talkcli.export.stage.WAITING", 4 * 12 * len(ball()[0]))
     path = tmp_path / "face.usdc"
     chunks = list(make_chunks([6, 5], audio=False))
     write(chunks, path)
