@@ -94,8 +94,8 @@ def main() -> None:
         shares = f"{taken.wall / first.wall:.2f} | {taken.cpu / first.cpu:.2f}"
         table += f"| {name} | {taken.wall:.0f} s | {taken.cpu:.0f} s | {shares} |\n"
     after = os.getloadavg()[0]
-    table += f"\n{os.cpu_count()} cores, load {load:.1f} at the beginning and {after:.1f} at the end: on a busy machine "
-    table += "the shares say more than the seconds.\n"
+    table += f"\n{os.cpu_count()} cores, load {load:.1f} at the beginning and {after:.1f} at the end: on a busy "
+    table += "machine the shares say more than the seconds.\n"
     print(table, end="")
     if asked.write:
         command = f"python benchmarks/batch.py --format {asked.format} --size {asked.size} --rounds {asked.rounds}"
