@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from talkcli import resources
 from talkcli.errors import TalkError
 from talkcli.files.tensors import Header, read_header
 from talkcli.models import METHODS
-from talkcli.models.places import CHECKPOINTS, find_checkpoint
+from talkcli.models.places import CHECKPOINTS, READER, find_checkpoint
 
 RUN, DONE, LOG = "run.json", "done", "model.csv"  # files of a run, as `talk train` leaves them
 TEMPLATE = "template."  # begins the names of tensors that are a subject's head, where it is not the packaged one
@@ -69,13 +69,19 @@ class Run(Entry):
 
 def shipped() -> list[Entry]:
     """The models in the package."""
-    found = []
-    for name in resources.shipped_models():
-        try:
-            found.append(Entry(name=name, **_told(_header(resources.MODELS / f"{name}.safetensors"))))
-        except TalkError as error:
-            found.append(Entry(name=name, problem=f"{error}; install talk anew"))
-    return found
+    return [_packaged(resources.MODELS / f"{name}.safetensors") for name in resources.shipped_models()]
+
+
+def readers() -> list[Entry]:
+    """The lip readers in the package, which judge and do not animate; what they hear with is their recogniser."""
+    return [_packaged(resources.READERS / f"{name}.safetensors", [READER]) for name in resources.shipped_readers()]
+
+
+def _packaged(path: Path, kinds: Collection[str] = METHODS) -> Entry:
+    try:
+        return Entry(name=path.stem, **_told(_header(path, kinds)))
+    except TalkError as error:
+        return Entry(name=path.stem, problem=f"{error}; install talk anew")
 
 
 def runs(folder: Path) -> list[Run]:
@@ -185,14 +191,14 @@ def _kept(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _header(path: Path) -> Header:
-    """That of a checkpoint.
+def _header(path: Path, kinds: Collection[str] = METHODS) -> Header:
+    """That of a checkpoint of such a kind.
 
     Raises:
-        TalkError: it is damaged, or no model.
+        TalkError: it is damaged, or none.
     """
     header = read_header(path)
-    if not isinstance(header.told, dict) or header.told.get("method") not in METHODS:
+    if not isinstance(header.told, dict) or str(header.told.get("method")) not in kinds:
         raise TalkError(f"'{path}' is no checkpoint of a method that this version knows")
     return header
 
@@ -200,9 +206,10 @@ def _header(path: Path) -> Header:
 def _told(header: Header) -> dict[str, Any]:
     """What a checkpoint says of itself, as an Entry has it."""
     config, corpus, provenance = (header.table(key) for key in ("config", "corpus", "provenance"))
+    ears = config.get("encoder") or _within(config, "reader", "recognizer", "name")
     return {
         "method": str(header.told["method"]),
-        "encoder": str(config.get("encoder", "")),
+        "encoder": str(ears),
         "weights": header.count("model."),
         "bytes": header.bytes,
         "data": str(corpus.get("name", "")),
@@ -211,3 +218,11 @@ def _told(header: Header) -> dict[str, Any]:
         "command": str(provenance.get("command", "")),
         "version": str(header.told.get("version", "")),
     }
+
+
+def _within(table: Mapping[str, Any], *keys: str) -> Any:
+    """What lies under one key after another; nothing where there is no such thing."""
+    found: Any = table
+    for key in keys:
+        found = found.get(key, "") if isinstance(found, dict) else ""
+    return found

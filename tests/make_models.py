@@ -107,7 +107,7 @@ def make_dual(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         for name, parameter in host.named_parameters():
-            if name.endswith(("vertice_map_r.weight", "to_motion.weight")):
+            if name.endswith(("vertice_map_r.weight", "vertice_map_r.factor", "to_motion.weight")):
                 torch.nn.init.normal_(parameter, std=0.3)
     dual.begin_training(lambda name, part: None)
     return dual.train()

@@ -15,8 +15,9 @@ from talkcli.clip import MotionClip
 from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, write
 from talkcli.head import load_head
-from talkcli.models.checkpoint import READER, load_reader, save_checkpoint
+from talkcli.models.checkpoint import load_reader, save_checkpoint
 from talkcli.models.lipreader import LipReader
+from talkcli.models.places import READER
 from talkcli.score import BLOCK, ScoreOptions, reading_errors, score, summary
 from tests.make import make_tone, save_sound
 from tests.make_models import PLATE, make_corpus, make_dual, make_info, make_template

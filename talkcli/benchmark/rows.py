@@ -51,6 +51,8 @@ def _dual_rows() -> dict[str, Row]:
         ("dual.duality_weight=0", "no-duality"),
         ("dual.duality=repr", "no-cycle"),
         ("dual.consistency=nce", "nce"),
+        ("model.tie_motion=true", "tied"),
+        ("dual.reader.share_decoder=true", "one-decoder"),
     ):
         rows[f"dualtalker-{about}"] = Row("dualtalker", (change,), change)
     rows["dualtalker-ar"] = Row("dualtalker", ("model.decoder=ar",), "frame by frame, as FaceFormer")

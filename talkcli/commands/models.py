@@ -1,4 +1,4 @@
-"""`talk models`: the models to animate with: those that are shipped, and runs."""
+"""`talk models`: the models to animate with, those that are shipped and runs, and who judges them."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ def models(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, in place of tables.")] = False,
 ) -> None:
-    """List the shipped models and your runs, how each was made, and what `talk animate --model` takes."""
+    """List the shipped models and lip readers and your runs, how each was made, and what `--model` takes."""
     from talkcli import catalogue
 
-    shipped = catalogue.shipped()
+    shipped, readers = catalogue.shipped(), catalogue.readers()
     folders = [*([RUNS] if RUNS.is_dir() else []), *(runs or [])]
     found = [run for folder in dict.fromkeys(folders) for run in catalogue.runs(folder)]
     if as_json:
-        listed = {"shipped": [entry.as_dict() for entry in shipped], "runs": [run.as_dict() for run in found]}
+        lists: dict[str, Sequence[Entry]] = {"shipped": shipped, "runs": found, "readers": readers}
+        listed = {name: [entry.as_dict() for entry in entries] for name, entries in lists.items()}
         typer.echo(json.dumps(listed, ensure_ascii=False))
         return
     if not shipped:
         note("no model is shipped with this build: make one with `talk train`")
-    parts = [_shipped(shipped)] if shipped else []
+    parts = [_shipped("shipped", shipped)] if shipped else []
+    parts += [_shipped("lip reader", readers)] if readers else []
     parts += [_runs(found)] if found else []
-    parts += [_problems([*shipped, *found])]
+    parts += [_problems([*shipped, *readers, *found])]
     usable = [run.name for run in found if run.usable] or [entry.name for entry in shipped if entry.usable]
     if usable:
         parts.append(f"to use one: talk animate speech.wav --model {shlex.quote(usable[-1])} --out face.mp4")
@@ -45,8 +47,8 @@ def models(
         typer.echo("\n\n".join(part for part in parts if part))
 
 
-def _shipped(entries: Sequence[Entry]) -> str:
-    heads = ("shipped", "method", "encoder", "weights", "file", "fps", "trained on")
+def _shipped(kind: str, entries: Sequence[Entry]) -> str:
+    heads = (kind, "method", "encoder", "weights", "file", "fps", "trained on")
     rows = [
         (
             entry.name,

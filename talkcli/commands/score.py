@@ -8,15 +8,21 @@ from typing import Annotated
 
 import typer
 
+from talkcli.commands import values
 from talkcli.commands.outputs import Device
+from talkcli.resources import DEFAULT_READER
 
 
 def score(
     audio: Annotated[str, typer.Argument(help="The speech: any sound that ffmpeg reads; - is standard input.")],
     motion: Annotated[Path, typer.Argument(help="Its motion: .npz, .npy, .pc2, .glb, or a folder of .obj files.")],
     reader: Annotated[
-        str, typer.Option(help="A lip reader: the folder of a run with the dual task, or its reader.safetensors.")
-    ],
+        str,
+        typer.Option(
+            help="A lip reader: a shipped one's name (`talk models`), a run with the dual task, or its reader.",
+            autocompletion=values.readers,
+        ),
+    ] = DEFAULT_READER,
     template: Annotated[
         str, typer.Option(help="The head at rest: a mesh, an .npy, or a subject that the reader knows.")
     ] = "",

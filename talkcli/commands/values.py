@@ -36,12 +36,25 @@ def _named(names: Iterable[str], told: str = "") -> Values:
 @_quiet
 def models(context: typer.Context, incomplete: str) -> Values:
     """Shipped models, and the runs in ./runs that have a checkpoint."""
-    from talkcli.catalogue import run_folders
     from talkcli.models.places import CHECKPOINTS
 
+    return _named(resources.shipped_models(), "shipped") + _runs_with(CHECKPOINTS)
+
+
+@_quiet
+def readers(context: typer.Context, incomplete: str) -> Values:
+    """Shipped lip readers, and the runs in ./runs that left one."""
+    from talkcli.models.places import READER
+
+    return _named(resources.shipped_readers(), "shipped") + _runs_with([f"{READER}.safetensors"])
+
+
+def _runs_with(files: Iterable[str]) -> Values:
+    from talkcli.catalogue import run_folders
+
+    names = tuple(files)
     found = run_folders(RUNS) if RUNS.is_dir() else []
-    usable = [str(run) for run in found if any((run / name).is_file() for name in CHECKPOINTS)]
-    return _named(resources.shipped_models(), "shipped") + _named(usable, "run")
+    return _named((str(run) for run in found if any((run / name).is_file() for name in names)), "run")
 
 
 @_quiet

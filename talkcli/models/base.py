@@ -289,6 +289,11 @@ class TalkModel(nn.Module, ABC):
         """The layer from motion (B, T, K) to the width of `ends`, for a method that looks at motion."""
         return None
 
+    @property
+    def cross_decoder(self) -> nn.TransformerDecoderLayer | None:
+        """The layer that makes of the one what fits the other, for a method whose decoder can be used both ways."""
+        return None
+
     def lighten(self) -> None:
         """Put the largest part, where there is one, into bfloat16: half the memory, and faster where it is known."""
 

@@ -30,12 +30,11 @@ from talkcli.models.base import TalkModel
 from talkcli.models.basis import OutputBasis
 from talkcli.models.layers import WithoutRandomWeights
 from talkcli.models.lipreader import LipReader
-from talkcli.models.places import checkpoint_name, find_checkpoint
+from talkcli.models.places import READER, checkpoint_name, find_checkpoint, find_reader
 from talkcli.platform import cpu_knows_bfloat16, open_to_readers
 from talkcli.stages import stage
 
 FORMAT = 1
-READER = "reader"  # stands where a method's name does, and is the name of its file in a run
 Precision = Literal["fp32", "bf16", "auto"]
 
 
@@ -141,17 +140,15 @@ class ReaderCheckpoint:
 
 
 def load_reader(source: str, device: torch.device | None = None) -> ReaderCheckpoint:
-    """The lip reader that a run with the dual task left, or a file of one.
+    """The lip reader that a shipped one's name, a run with the dual task, or a file means.
 
     Raises:
         TalkError: there is none, or it is broken.
     """
-    path = Path(source) / f"{READER}.safetensors" if Path(source).is_dir() else Path(source)
-    if not path.is_file():
-        raise TalkError(f"no lip reader '{source}': give the folder of a run that was trained with --dual")
+    path = find_reader(source)
     told, tensors = _open(path)
     if told.get("method") != READER:
-        raise TalkError(f"{path} is no lip reader but a model of '{told.get('method')}': give reader.safetensors")
+        raise TalkError(f"{path} is no lip reader but a model of '{told.get('method')}': give {READER}.safetensors")
     built, templates = _build(path, told, tensors, lambda _: LipReader, "fp32", device)
     assert isinstance(built, LipReader)
     name = path.parent.name if path.stem == READER else path.stem

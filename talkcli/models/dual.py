@@ -62,7 +62,8 @@ class Dual(nn.Module):
         self.host, self.config = host, config
         ear, mouth = host.ends()
         with torch.random.fork_rng(devices=[]):
-            self.reader = LipReader(self._reader_config(mouth), host.corpus, host.motion_encoder)
+            own = self._reader_config(mouth)
+            self.reader = LipReader(own, host.corpus, host.motion_encoder, self._shared_decoder())
         self.label_rate, self.key_rule = host.label_rate, host.key_rule
         self.whole_clips = host.whole_clips or self.reader.asked_once
         self.wants_posteriors = host.wants_posteriors or self.reader.wants_posteriors
@@ -77,13 +78,25 @@ class Dual(nn.Module):
 
     def _reader_config(self, mouth: nn.Module) -> LipReaderConfig:
         own: Any = self.host.config
+        reader = self.config.reader
+        if reader.share_decoder:
+            reader = replace(reader, heads=own.heads, dropout=own.dropout)
         return LipReaderConfig(
             basis=own.basis,
             width=getattr(mouth, "in_features", 0),
             period=getattr(own, "period", 30),  # SelfTalk has none
             time_map=own.time_map,
-            reader=self.config.reader,
+            reader=reader,
         )
+
+    def _shared_decoder(self) -> nn.TransformerDecoderLayer | None:
+        if not self.config.reader.share_decoder:
+            return None
+        if self.host.cross_decoder is None:
+            raise TalkError(
+                "dual.reader.share_decoder: only dualtalker with model.decoder=parallel has a decoder that reads too"
+            )
+        return self.host.cross_decoder
 
     def begin_training(self, pretrain: Pretrain) -> None:
         """The host's parts first, as if it were alone.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from talkcli.clip import CorpusInfo
@@ -32,6 +33,7 @@ class DualTalkerConfig(FaceFormerConfig):
     feeding: Literal["predicted", "recorded"] = "recorded"
     noise: float = 0.05  # ar: of the recorded frames that it is fed with, in deviations of the motion
     own_frames: float = 0.1  # ar: share of the training, at its end, in which it is fed with its own
+    tie_motion: bool = False  # the last layer is the motion encoder's, the other way round, times one learned number
     position_weight: float = 1000.0  # SelfTalk's
     velocity_weight: float = 1000.0
 
@@ -40,6 +42,28 @@ class DualTalkerConfig(FaceFormerConfig):
         for name in ("window", "noise", "own_frames"):
             if not getattr(self, name) >= 0:
                 raise TalkError(f"{name} is {getattr(self, name)}: give 0 or more")
+
+
+class Back(nn.Module):
+    """The way back through a layer from K to D: its transpose, times a number that begins at 0, and a bias.
+
+    The layer stays its owner's, so that its weights are saved once.
+    """
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        self.of = (layer,)
+        self.in_features = layer.out_features
+        self.factor = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(layer.in_features))
+
+    @property
+    def weight(self) -> Tensor:
+        """(K, D), as that of a layer from D to K."""
+        return self.factor * self.of[0].weight.t()
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return F.linear(hidden, self.weight, self.bias)
 
 
 class DualTalker(FaceFormer):
@@ -52,8 +76,13 @@ class DualTalker(FaceFormer):
     def __init__(self, config: DualTalkerConfig, corpus: CorpusInfo) -> None:
         super().__init__(config, corpus)
         self.progress = 0.0
+        self.looks = config.decoder == "ar" or config.tie_motion
+        if config.tie_motion:
+            self.vertice_map_r = Back(self.vertice_map)  # type: ignore[assignment]  # weight and bias are a Linear's
+        if not self.looks:
+            del self.vertice_map
         if config.decoder == "parallel":
-            del self.vertice_map, self.transformer_decoder  # it looks at no motion
+            del self.transformer_decoder
             self.parallel_decoder = nn.TransformerDecoderLayer(
                 config.width, config.heads, 2 * config.width, config.dropout, batch_first=True
             )
@@ -64,7 +93,11 @@ class DualTalker(FaceFormer):
 
     @property
     def motion_encoder(self) -> nn.Linear | None:
-        return None if self.config.decoder == "parallel" else self.vertice_map
+        return self.vertice_map if self.looks else None
+
+    @property
+    def cross_decoder(self) -> nn.TransformerDecoderLayer | None:
+        return self.parallel_decoder if self.config.decoder == "parallel" else None
 
     def at(self, progress: float) -> float:
         self.progress = progress

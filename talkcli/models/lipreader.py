@@ -50,6 +50,8 @@ class ReaderConfig:
     heads: int = 4
     reach: int = 8  # frames on either side that a layer looks at
     dropout: float = 0.1
+    # reads through the method's own decoder, in place of layers of its own, with that one's heads and dropout
+    share_decoder: bool = False
     recognizer: RecognizerConfig = field(default_factory=_frozen_base)
 
     def __post_init__(self) -> None:
@@ -87,8 +89,14 @@ class LipReader(nn.Module):
     target_mean: Tensor
     target_deviation: Tensor
 
-    def __init__(self, config: LipReaderConfig, corpus: CorpusInfo, embed: nn.Linear | None = None) -> None:
-        """embed, from motion to width, may belong to a method that learns beside the reader."""
+    def __init__(
+        self,
+        config: LipReaderConfig,
+        corpus: CorpusInfo,
+        embed: nn.Linear | None = None,
+        decoder: nn.TransformerDecoderLayer | None = None,
+    ) -> None:
+        """embed, from motion to width, and decoder may belong to a method that learns beside the reader."""
         super().__init__()
         self.config, self.corpus = config, corpus
         self.basis = BASES[config.basis](corpus)
@@ -110,10 +118,13 @@ class LipReader(nn.Module):
             raise TalkError(f"the recogniser '{reader.recognizer.name}' spells nothing: choose tiny or wav2vec2")
         self.register_buffer("only", self._only(corpus.topology), persistent=False)
         self.embed = embed or nn.Linear(self.basis.coefficients, width)
-        self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(width, reader.heads, 2 * width, reader.dropout, batch_first=True)
-            for _ in range(reader.layers)
-        )
+        shape = (width, reader.heads, 2 * width, reader.dropout)
+        self.layers = nn.ModuleList()
+        if reader.share_decoder:
+            self.decoder = decoder or nn.TransformerDecoderLayer(*shape, batch_first=True)
+            self.modality = nn.Parameter(0.02 * torch.randn(width))  # tells the decoder that it is lips it looks at
+        else:
+            self.layers.extend(nn.TransformerEncoderLayer(*shape, batch_first=True) for _ in range(reader.layers))
         self.to_target = nn.Linear(width, heard if reader.target == "audio" else symbols)
         for name, start in (
             ("motion_mean", torch.zeros(self.basis.coefficients)),
@@ -161,6 +172,8 @@ class LipReader(nn.Module):
         with sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
             for layer in self.layers:
                 hidden = layer(hidden, src_mask=mask)
+            if reader.share_decoder:
+                hidden = self.decoder(hidden + self.modality, hidden, tgt_mask=mask, memory_mask=mask)
         return Read(hidden, self.to_target(hidden))
 
     # -- what is to be read --
@@ -199,7 +212,7 @@ class LipReader(nn.Module):
     @property
     def margin(self) -> int:
         """Frames on either side that have a say in what is read from one."""
-        return self.config.reader.layers * self.config.reader.reach
+        return max(1, len(self.layers)) * self.config.reader.reach
 
     @torch.inference_mode()
     def judge(self, displacements: Floats, samples: Floats, first: int) -> tuple[Floats, Floats]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from talkcli import resources
 from talkcli.errors import TalkError
 
+READER = "reader"  # stands in a lip reader's file where a method's name does, and is the name of its file in a run
 CHECKPOINTS = ("best.safetensors", "last.safetensors")  # of a run, in the order in which they are taken
 
 
@@ -29,6 +30,25 @@ def find_checkpoint(model: str) -> Path:
         return path
     names = ", ".join(resources.shipped_models()) or "none is shipped with this build"
     raise TalkError(f"no model '{model}': give a run's folder, a checkpoint, or a shipped model's name ({names})")
+
+
+def find_reader(reader: str) -> Path:
+    """The lip reader that a shipped one's name, the folder of a run with the dual task, or a path means.
+
+    Raises:
+        TalkError: there is none.
+    """
+    shipped = resources.READERS / f"{reader}.safetensors"
+    if "/" not in reader and shipped.is_file():
+        return shipped
+    path = Path(reader) / f"{READER}.safetensors" if Path(reader).is_dir() else Path(reader)
+    if path.is_file():
+        return path
+    names = ", ".join(resources.shipped_readers()) or "none is shipped with this build"
+    raise TalkError(
+        f"no lip reader '{reader}': give the folder of a run that was trained with --dual, or a shipped one's name "
+        f"({names})"
+    )
 
 
 def checkpoint_name(path: Path) -> str:

@@ -21,8 +21,9 @@ from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.models import method_class
 from talkcli.models.base import Learner, TalkModel, pick_device
-from talkcli.models.checkpoint import READER, load_checkpoint, load_reader, save_checkpoint
+from talkcli.models.checkpoint import load_checkpoint, load_reader, save_checkpoint
 from talkcli.models.dual import Dual, DualConfig
+from talkcli.models.places import READER
 from talkcli.prepared import Corpus
 from talkcli.train.batches import Order, sample
 from talkcli.train.config import preset_path, run_config

@@ -13,13 +13,22 @@ from torch import Tensor
 from talkcli.errors import TalkError
 from talkcli.models import METHODS
 from talkcli.models.base import Batch, Keys, Listener, Reading
-from talkcli.models.checkpoint import READER, load_checkpoint, load_reader, save_checkpoint
+from talkcli.models.checkpoint import load_checkpoint, load_reader, save_checkpoint
 from talkcli.models.dual import Dual
+from talkcli.models.places import READER
 from tests.make_models import PLATE, gradient, make_batch, make_dual, make_info
 
 TERMS = ["reading", "duality", "cycle", "consistency"]
 AR = ["decoder=ar"]
-HOSTS = [("dualtalker", []), ("dualtalker", AR), ("faceformer", []), ("selftalk", []), ("kmtalk", ["schedule=joint"])]
+TIED = ["tie_motion=true"]
+HOSTS: list[tuple[str, list[str]]] = [
+    ("dualtalker", []),
+    ("dualtalker", AR),
+    ("dualtalker", TIED),
+    ("faceformer", []),
+    ("selftalk", []),
+    ("kmtalk", ["schedule=joint"]),
+]
 
 
 def batch_for(dual: Dual, *seconds: float, seed: int = 0) -> Batch:
@@ -113,6 +122,53 @@ def test_a_method_that_looks_at_motion_shares_its_encoder_with_the_reader() -> N
         dual = make_dual(method, model=model)
         assert dual.reader.embed is dual.host.vertice_map
     assert make_dual("dualtalker").host.motion_encoder is None
+
+
+def test_a_tied_method_shares_its_last_layer_with_the_reader_as_well() -> None:
+    dual = make_dual(model=TIED)
+    assert dual.reader.embed is dual.host.vertice_map
+    for term in ("reading", "duality", "cycle"):
+        batch = batch_for(dual, 0.5)
+        learned(make_dual("dualtalker", "duality=cycle", model=TIED), term, batch)
+    learned(dual, "reading", batch_for(dual, 0.5))
+    assert gradient(of(dual.host.vertice_map)) > 0  # type: ignore[arg-type]
+
+
+def shared() -> Dual:
+    return make_dual("dualtalker", "duality=cycle", "reader.share_decoder=true")
+
+
+def test_one_decoder_can_serve_both_ways() -> None:
+    dual = shared()
+    assert dual.reader.decoder is dual.host.cross_decoder
+    assert not len(dual.reader.layers)
+    learned(dual, "reading", batch_for(dual, 0.5))
+    assert gradient(of(dual.reader.decoder)) > 0
+    assert gradient([dual.reader.modality]) > 0
+    learned(dual, "cycle", batch_for(dual, 0.5))  # which teaches it by what it made, not by what it read of that
+    assert gradient(of(dual.reader.decoder)) > 0
+    assert dual.reader.modality.grad is None
+
+
+def test_a_reader_that_shares_a_decoder_looks_as_far_as_it_says_and_brings_it_along(tmp_path: Path) -> None:
+    dual = shared().eval()
+    motion = torch.randn(1, 40, dual.reader.basis.coefficients)
+    other = motion.clone()
+    other[:, 20] += 1
+    frames = torch.tensor([40])
+    with torch.no_grad():
+        changed = (dual.reader(motion, frames).told != dual.reader(other, frames).told).any(-1)[0]
+    assert changed.nonzero()[:, 0].tolist() == list(range(20 - dual.reader.margin, 20 + dual.reader.margin + 1))
+    save_checkpoint(tmp_path / "reader.safetensors", dual.reader, READER, {}, {})
+    loaded = load_reader(str(tmp_path)).reader
+    with torch.no_grad():
+        assert torch.equal(loaded(motion, frames).told, dual.reader(motion, frames).told)
+
+
+@pytest.mark.parametrize(("method", "model"), [("dualtalker", AR), ("selftalk", [])])
+def test_a_decoder_that_cannot_read_is_not_shared(method: str, model: list[str]) -> None:
+    with pytest.raises(TalkError, match="share_decoder"):
+        make_dual(method, "reader.share_decoder=true", model=model)
 
 
 def test_the_latents_are_those_of_the_hosts_own_layers() -> None:

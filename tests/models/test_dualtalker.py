@@ -31,9 +31,10 @@ def framed(features: Tensor, *frames: int) -> Framed:
     return Framed(features, torch.tensor(frames), Heard(features))
 
 
+@pytest.mark.parametrize("tied", ["true", "false"])
 @pytest.mark.parametrize("decoder", ["parallel", "ar"])
-def test_an_untrained_model_gives_the_template_itself(decoder: str) -> None:
-    model = made(f"decoder={decoder}", trained=False)
+def test_an_untrained_model_gives_the_template_itself(decoder: str, tied: str) -> None:
+    model = made(f"decoder={decoder}", f"tie_motion={tied}", trained=False)
     template = torch.randn(1, model.corpus.topology.vertices, 3)
     predicted = model.predict(make_speech_tensors(0.3), template, STYLE, 9)
     assert torch.equal(predicted.vertices, template[:, None].expand(-1, 9, -1, -1))
@@ -55,6 +56,24 @@ def test_the_other_decoder_is_faceformers() -> None:
     with torch.no_grad():
         told = [m.tell(make_speech_tensors(0.4), STYLE, torch.tensor([12])).motion for m in (one, other)]
     assert torch.equal(*told)
+
+
+@pytest.mark.parametrize("decoder", ["parallel", "ar"])
+def test_a_tied_last_layer_is_the_motion_encoder_the_other_way_round(decoder: str) -> None:
+    model = make_method("dualtalker", f"decoder={decoder}", "tie_motion=true").eval()
+    hidden, encoder = torch.randn(2, 5, 16), model.motion_encoder
+    assert encoder is not None
+    last = model.ends()[1]
+    with torch.no_grad():
+        last.factor.fill_(0.5)
+        last.bias.normal_()
+        told = last(hidden)
+        assert torch.allclose(told, 0.5 * hidden @ encoder.weight + last.bias, atol=1e-6)
+        encoder.weight.mul_(2)
+        assert torch.allclose(last(hidden) - last.bias, 2 * (told - last.bias), atol=1e-5)
+    owned = {name for name, _ in model.named_parameters()}
+    assert {"vertice_map.weight", "vertice_map_r.factor", "vertice_map_r.bias"} <= owned
+    assert "vertice_map_r.weight" not in owned
 
 
 def test_style_and_sound_move_the_head() -> None:
