@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -119,6 +120,7 @@ def open_to_readers(path: Path) -> None:
     path.chmod(0o666 & ~mask)
 
 
+@cache
 def cpu_knows_bfloat16() -> bool:
     """Whether this processor multiplies in bfloat16, as far as the system tells."""
     try:

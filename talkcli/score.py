@@ -6,6 +6,7 @@ Shape letters: T frames, V vertices, C what is read of a frame.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from talkcli.audio import level, load_audio
 from talkcli.audio.vad import speech_gate
-from talkcli.clip import Audio, Floats
+from talkcli.clip import Audio, CorpusInfo, Floats
 from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.evaluate.plots import readability
@@ -160,6 +161,44 @@ def reading_errors(source: str, corpus: Corpus, split: str, device: str = "auto"
             errors[name][entry.name] = [_error(told, target), frames]
         errors["mean"][entry.name] = [_error(np.zeros_like(target), target), frames]
     return errors
+
+
+def open_reader(source: str, info: CorpusInfo, device: str = "auto") -> ReaderCheckpoint:
+    """A lip reader for motion of a corpus.
+
+    Raises:
+        TalkError: there is none, or it reads another topology, or text.
+    """
+    found = load_reader(source, pick_device(device))
+    known = found.reader.corpus.topology
+    if known.name != info.topology.name and not np.array_equal(known.faces, info.topology.faces):
+        raise TalkError(
+            f"the lip reader {found.name} reads '{known.name}', and the data are of '{info.topology.name}': give one that "
+            "was trained on them (`talk train --dual`)"
+        )
+    if found.reader.config.reader.target != "audio":
+        raise TalkError(f"the lip reader {found.name} reads text, not frames: give one that was trained with target=audio")
+    return found
+
+
+def readable(
+    found: ReaderCheckpoint, sound: Audio, rest: Floats, info: CorpusInfo
+) -> Callable[[NDArray[Any]], tuple[float, int] | None]:
+    """Of a clip with this sound and head at rest (V, 3): what tells how well its motion (T, V, 3), in a corpus' unit and
+    rate, can be read, and in how many frames somebody speaks; None where nobody does."""
+    heard, factor = level(sound), info.metres / found.reader.corpus.metres
+    rate = found.reader.corpus.fps
+    spoken = speech_gate(heard, rate, max(1, round(heard.seconds * rate))) > 0.5
+
+    def judged(vertices: NDArray[Any]) -> tuple[float, int] | None:
+        frames = min(len(spoken), max(1, round(len(vertices) / info.fps * rate)))
+        counts = spoken[:frames]
+        if not counts.any():
+            return None
+        told, target = _read(vertices, info.fps, rest, factor, heard, frames, found)
+        return float(_cosine(told, target)[counts].mean()), int(counts.sum())
+
+    return judged
 
 
 def _error(told: Floats, target: Floats) -> float:

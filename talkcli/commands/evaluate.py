@@ -56,6 +56,13 @@ def evaluate(
             min=0, help="Speak clips of unknown subjects in at most so many styles; 0: all, as protocols ask."
         ),
     ] = 0,
+    reader: Annotated[
+        str,
+        typer.Option(
+            help="A lip reader that judges as well, e.g. lips-tiny (`talk models`), or a run with the dual task.",
+            autocompletion=values.readers,
+        ),
+    ] = "",
     device: Device = "auto",
     jobs: Annotated[int, typer.Option(min=0, help="Processes that read predictions; 0: one a core.")] = 0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over the report in --out.")] = False,
@@ -69,8 +76,8 @@ def evaluate(
     if out is not None:
         check_out(out, force)
     words = ["talk", "evaluate", *sources, "--data", str(data), "--split", split, "--protocol", protocol]
-    usual = {"--lrp-mm": f"{Settings().lrp_mm:g}", "--phones": "auto", "--styles": "0"}
-    chosen = {"--lrp-mm": f"{lrp_mm:g}", "--phones": phones, "--styles": str(styles)}
+    usual = {"--lrp-mm": f"{Settings().lrp_mm:g}", "--phones": "auto", "--styles": "0", "--reader": ""}
+    chosen = {"--lrp-mm": f"{lrp_mm:g}", "--phones": phones, "--styles": str(styles), "--reader": reader}
     words += [word for name, value in chosen.items() if value != usual[name] for word in (name, value)]
     options = EvaluateOptions(
         sources=sources,
@@ -80,6 +87,7 @@ def evaluate(
         settings=Settings(lrp_mm=lrp_mm),
         phones=phones,
         styles=styles,
+        reader=reader,
         device=device,
         jobs=jobs or os.cpu_count() or 1,
         keep_going=keep_going,

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ from talkcli.metrics import METRICS, Pair, Settings
 from talkcli.metrics.base import Measured, blocks, squared
 from talkcli.metrics.vertices import diversity
 from talkcli.prepared import ClipEntry, Corpus
+
+if TYPE_CHECKING:
+    from talkcli.models.checkpoint import ReaderCheckpoint
 
 RESULT = "result.json"
 
@@ -51,6 +55,7 @@ class EvaluateOptions:
     styles: int = (
         0  # the most in which a model speaks a clip of a subject that it does not know; 0: all, as protocols ask
     )
+    reader: str = ""  # a lip reader that judges as well; see score
     command: str = ""
     heat: bool = False  # measure every vertex as well, for the report
 
@@ -75,6 +80,7 @@ class Job:
     predictions: Predictions
     protocol: Protocol
     settings: Settings
+    reader: ReaderCheckpoint | None = None
     heat: bool = False
 
     def judge(self, entry: ClipEntry) -> Found:
@@ -92,7 +98,8 @@ class Job:
         if not frames or None in lengths:
             shortest = min(map(len, motions))
             return Found(short=f"{entry.name}: {shortest} frames predicted, {target.frames} recorded")
-        pairs = [self._pair(target, motion, frames) for motion in motions]
+        readable = self._readable(entry, target)
+        pairs = [self._pair(target, motion, frames, readable) for motion in motions]
         values = _mean([self._measured(pair, entry, style) for pair, style in zip(pairs, styles, strict=True)])
         result = ClipResult(entry.name, entry.subject, entry.text, frames, values, tuple(s for s in styles if s))
         various = None
@@ -107,7 +114,14 @@ class Job:
             raise TalkError(f"{entry.name}: {bad} of {len(motion)} predicted frames hold NaN or Inf")
         return motion
 
-    def _pair(self, target: MotionClip, motion: Motion, frames: int) -> Pair:
+    def _readable(self, entry: ClipEntry, target: MotionClip) -> Callable[[Motion], tuple[float, int] | None] | None:
+        if self.reader is None:
+            return None
+        from talkcli.score import readable
+
+        return readable(self.reader, self.corpus.audio(entry), target.template, self.corpus.info)
+
+    def _pair(self, target: MotionClip, motion: Motion, frames: int, readable: Any) -> Pair:
         info = self.corpus.info
         return Pair(
             motion[:frames],
@@ -118,6 +132,7 @@ class Job:
             info.metres,
             target.phones,
             self.settings,
+            readable,
         )
 
     def _measured(self, pair: Pair, entry: ClipEntry, style: str) -> dict[str, Measured]:
@@ -171,9 +186,14 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         open_predictions(source, corpus, entries, options.device, options.phones, options.styles)
         for source in options.sources
     ]
+    reader = None
+    if options.reader:
+        from talkcli.score import open_reader  # here: judging files alone needs no torch
+
+        reader = open_reader(options.reader, corpus.info, options.device)
     results = []
     for predictions, name in zip(opened, _names([predictions.name for predictions in opened]), strict=True):
-        job = Job(corpus, predictions, protocol, options.settings, options.heat)
+        job = Job(corpus, predictions, protocol, options.settings, reader, options.heat)
         results.append(_judged(job, name, entries, options))
     info = corpus.info
     return Evaluation(
@@ -191,6 +211,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
             "version": talkcli.__version__,
             "data": str(options.data),
             "sources": [str(source) for source in options.sources],
+            "reader": options.reader,
         },
     )
 

@@ -47,6 +47,9 @@ class Pair:
     metres: float = 1.0
     phones: Sequence[Phone] = ()
     settings: Settings = field(default_factory=Settings)
+    # of motion (T, V, 3): how well a lip reader reads it against the clip's sound, and in how many frames somebody
+    # speaks; None where nobody does
+    readable: Callable[[NDArray[np.floating]], tuple[float, int] | None] | None = None
 
     def __post_init__(self) -> None:
         if self.predicted.shape != self.target.shape or self.target.shape[1:] != self.template.shape:

@@ -123,3 +123,17 @@ def stillness(pair: Pair) -> Measured | None:
     """How wide the mouth opens in silences, of its wide gap."""
     score = _score(pair)
     return None if score is None or np.isnan(score.stillness) else Measured(score.stillness)
+
+
+def readability(pair: Pair) -> Measured | None:
+    """How well a lip reader reads the predicted lips against the sound; see talkcli/score.py."""
+    found = pair.readable(pair.predicted) if pair.readable else None
+    return None if found is None else Measured(*found)
+
+
+def readability_gap(pair: Pair) -> Measured | None:
+    """The same, less the target's."""
+    found = [pair.readable(motion) if pair.readable else None for motion in (pair.predicted, pair.target)]
+    if found[0] is None or found[1] is None:
+        return None
+    return Measured(found[0][0] - found[1][0], found[0][1])

@@ -43,7 +43,7 @@ class OptimConfig:
     weight_decay: float = 0.0
     clip: float = 0.0  # largest gradient norm; 0: none
     ema: float = 0.0  # decay of the averaged weights that are validated and kept; 0: none
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"  # auto: bf16 where the device computes in it, fp32 elsewhere
     compile: bool = False  # have torch compile the transformers' layers: minutes first, faster steps on a GPU
     pretrain_steps: int = 2000  # for a part that is trained before the method
     validate_every: int = 500  # steps

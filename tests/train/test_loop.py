@@ -18,7 +18,7 @@ from talkcli.models.base import Batch
 from talkcli.train.config import DataConfig, OptimConfig
 from talkcli.train.data import Clips
 from talkcli.train.features import Store
-from talkcli.train.loop import Average, Stage, fit, rate, step_in_backward, validate
+from talkcli.train.loop import Average, Stage, autocast, fit, rate, step_in_backward, validate
 
 
 class Line(nn.Module):
@@ -240,3 +240,20 @@ def test_no_average_without_a_decay() -> None:
         learner.mean.add_(1.0)
     with average:
         assert learner.mean[0].item() == 3.0
+
+
+@pytest.mark.parametrize(
+    ("precision", "known", "kind"),
+    [
+        ("auto", True, torch.bfloat16),
+        ("auto", False, torch.float32),
+        ("bf16", False, torch.bfloat16),
+        ("fp32", True, torch.float32),
+    ],
+)
+def test_auto_computes_in_what_the_processor_knows(
+    precision: str, known: bool, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("talkcli.models.checkpoint.cpu_knows_bfloat16", lambda: known)
+    with autocast(torch.device("cpu"), precision):
+        assert nn.Linear(2, 2)(torch.ones(1, 2)).dtype == kind
