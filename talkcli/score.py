@@ -167,25 +167,27 @@ def open_reader(source: str, info: CorpusInfo, device: str = "auto") -> ReaderCh
     """A lip reader for motion of a corpus.
 
     Raises:
-        TalkError: there is none, or it reads another topology, or text.
+        TalkError: there is none, or it reads another topology.
     """
     found = load_reader(source, pick_device(device))
     known = found.reader.corpus.topology
     if known.name != info.topology.name and not np.array_equal(known.faces, info.topology.faces):
         raise TalkError(
-            f"the lip reader {found.name} reads '{known.name}', and the data are of '{info.topology.name}': give one that "
-            "was trained on them (`talk train --dual`)"
+            f"the lip reader {found.name} reads '{known.name}', and the data are of '{info.topology.name}': give one "
+            "that was trained on them (`talk train --dual`)"
         )
     if found.reader.config.reader.target != "audio":
-        raise TalkError(f"the lip reader {found.name} reads text, not frames: give one that was trained with target=audio")
+        raise TalkError(
+            f"the lip reader {found.name} reads text, not frames: give one that was trained with target=audio"
+        )
     return found
 
 
 def readable(
     found: ReaderCheckpoint, sound: Audio, rest: Floats, info: CorpusInfo
 ) -> Callable[[NDArray[Any]], tuple[float, int] | None]:
-    """Of a clip with this sound and head at rest (V, 3): what tells how well its motion (T, V, 3), in a corpus' unit and
-    rate, can be read, and in how many frames somebody speaks; None where nobody does."""
+    """Of a clip with this sound and head at rest (V, 3): what tells how well its motion (T, V, 3), in a corpus' unit
+    and rate, can be read, and in how many frames somebody speaks; None where nobody does."""
     heard, factor = level(sound), info.metres / found.reader.corpus.metres
     rate = found.reader.corpus.fps
     spoken = speech_gate(heard, rate, max(1, round(heard.seconds * rate))) > 0.5

@@ -176,7 +176,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
         TalkError: no such data, split, protocol or model, nothing to compare, or (unless keep_going) a clip that cannot
             be compared.
     """
-    protocol = protocol_of(options.protocol)
+    protocol = protocol_of(options.protocol, bool(options.reader))
     corpus = Corpus.open(options.data)
     entries = list(corpus.part(options.split))
     if not entries:

@@ -5,7 +5,7 @@ Sources are the public evaluation scripts as docs/metrics.md describes them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from talkcli.errors import TalkError
@@ -34,7 +34,7 @@ class Protocol:
 
 
 PROTOCOLS: dict[str, Protocol] = {
-    "talk": Protocol(tuple(METRICS), "shorter", diversity=True),
+    "talk": Protocol(tuple(name for name, metric in METRICS.items() if not metric.reader), "shorter", diversity=True),
     "faceformer": Protocol(("lve_root",), "target"),
     "codetalker": Protocol(("lve", "fdd"), "target"),
     "facediffuser": Protocol(("lve", "fdd", "fdd_abs", "mve"), "shorter", diversity=True),
@@ -43,8 +43,10 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 
 
-def protocol_of(name: str) -> Protocol:
-    """A protocol by its name."""
+def protocol_of(name: str, reader: bool = False) -> Protocol:
+    """A protocol by its name; where there is a lip reader, with what that tells besides."""
     if name not in PROTOCOLS:
         raise TalkError(f"unknown protocol '{name}'; choose from: {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[name]
+    found = PROTOCOLS[name]
+    read = tuple(name for name, metric in METRICS.items() if metric.reader and reader)
+    return replace(found, metrics=(*found.metrics, *read))

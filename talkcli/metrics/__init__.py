@@ -33,10 +33,6 @@ METRICS: dict[str, Metric] = {
     ),
     "lag_ms": Metric("lag behind target", "ms", _MOUTH, "nearer 0", _CLIPS, "talk", speech.lag_ms),
     "opening_dtw_mm": Metric("opening, warped", "mm", _MOUTH, "lower", _FRAMES, "talk", speech.opening_dtw_mm),
-    "readability": Metric("readability", "", _LIPS, "higher", "spoken frames", "talk", speech.readability),
-    "readability_gap": Metric(
-        "readability, less target's", "", _LIPS, "nearer 0", "spoken frames", "talk", speech.readability_gap
-    ),
     "closure_recall": Metric(
         "p, b, m closed", "%", _MOUTH, "higher", "phones", "talk", speech.closure_recall, "product"
     ),
@@ -51,4 +47,15 @@ METRICS: dict[str, Metric] = {
         "lag behind phones", "ms", _MOUTH, "nearer 0", _CLIPS, "talk", speech.articulation_lag_ms, "product"
     ),
     "stillness": Metric("opening in silence", "", _MOUTH, "lower", _CLIPS, "talk", speech.stillness, "product"),
+    "readability": Metric("readability", "", _LIPS, "higher", "spoken frames", "talk", speech.readability, reader=True),
+    "readability_gap": Metric(
+        "readability, less target's",
+        "",
+        _LIPS,
+        "nearer 0",
+        "spoken frames",
+        "talk",
+        speech.readability_gap,
+        reader=True,
+    ),
 }

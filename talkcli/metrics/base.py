@@ -134,3 +134,4 @@ class Metric:
     source: str
     measure: Callable[[Pair], Measured | None]
     stage: Literal["model", "product"] = "model"
+    reader: bool = False  # it asks a lip reader, and is there where one is given

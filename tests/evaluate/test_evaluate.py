@@ -20,10 +20,12 @@ from talkcli.evaluate.protocols import PROTOCOLS
 from talkcli.evaluate.results import Evaluation
 from talkcli.evaluate.tables import as_dict, clip_table, difference_table, score_table
 from talkcli.metrics import METRICS
+from talkcli.models.checkpoint import save_checkpoint
+from talkcli.models.places import READER
 from talkcli.models.selftalk import SelfTalk
 from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
 from tests.make import make_checkpoint, make_tone
-from tests.make_models import make_corpus
+from tests.make_models import make_corpus, make_dual
 
 FACE = Topology(
     "face",
@@ -72,6 +74,40 @@ def judged(data: Path, *sources: Path, **options: Any) -> Evaluation:
 
 def score(evaluation: Evaluation, metric: str, model: str = "theirs") -> float:
     return evaluation.scores[model][metric].value
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> str:
+    """A lip reader of these faces, as a run leaves it."""
+    info = CorpusInfo("faces", FACE, 25.0, ("ann", "ben"), "unit", 0.2)
+    dual = make_dual("dualtalker", model=["basis=none"], info=info)
+    save_checkpoint(tmp_path / "judge" / f"{READER}.safetensors", dual.reader, READER, {}, {})
+    return str(tmp_path / "judge")
+
+
+def test_a_lip_reader_judges_where_one_is_given(
+    data: Path, tmp_path: Path, reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("talkcli.score.speech_gate", lambda audio, fps, frames: np.ones(frames, np.float32))
+    same = save_predictions(tmp_path / "same", off=0.0)
+    theirs = save_predictions(tmp_path / "theirs", off=0.5)
+    found = judged(data, theirs, same, reader=reader, device="cpu", protocol="codetalker")
+    assert found.metrics == ("lve", "fdd", "readability", "readability_gap")
+    assert score(found, "readability_gap", "same") == 0.0
+    gap = score(found, "readability", "theirs") - score(found, "readability", "same")
+    assert gap == pytest.approx(score(found, "readability_gap", "theirs"))
+    assert gap != 0
+    assert found.provenance["reader"] == reader
+    (weight,) = {clip.values["readability"].weight for clip in found.models[0].clips if clip.clip == "ann_1"}
+    assert weight == FRAMES["ann_1"]
+    assert "readability" not in judged(data, theirs).metrics
+
+
+def test_a_lip_reader_of_another_topology_judges_nothing(data: Path, tmp_path: Path) -> None:
+    dual = make_dual("dualtalker")
+    save_checkpoint(tmp_path / f"{READER}.safetensors", dual.reader, READER, {}, {})
+    with pytest.raises(TalkError, match="the data are of 'face': give one that was trained on them"):
+        judged(data, save_predictions(tmp_path / "theirs"), reader=str(tmp_path))
 
 
 def test_the_command_that_repeats_an_evaluation_is_told_with_it(
