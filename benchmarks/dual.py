@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from talkcli.models import METHODS, method_class
-from talkcli.models.base import Batch, TalkModel
+from talkcli.models.base import TalkModel
+from talkcli.models.batch import Batch
 from talkcli.models.dual import Dual
 from talkcli.prepared import Corpus
 from talkcli.train import TrainOptions, read_config
@@ -62,7 +63,7 @@ def stepper(learner: Dual | TalkModel) -> Callable[[Batch], float]:
     def step(batch: Batch) -> float:
         start = time.process_time()
         optimizer.zero_grad(set_to_none=True)
-        with autocast(torch.device("cpu"), "bf16"):
+        with autocast(torch.device("cpu"), "auto"):
             terms = learner.losses(batch)
         torch.stack(list(terms.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -113,7 +113,7 @@ def predicting(method: str, data: str, kind: str, checkpoint: Path) -> Callable[
         plain = make_plain(method, data).eval()
         told = (style,) if method == "faceformer" else ()
         return torch.inference_mode()(lambda: plain.predict(sound, template.flatten(1)[:, None], *told, frames))
-    from talkcli.models.base import Speech
+    from talkcli.models.batch import Speech
     from talkcli.models.checkpoint import load_checkpoint
 
     model = load_checkpoint(str(checkpoint), precision="bf16" if kind == "talk bf16" else "fp32").model
@@ -146,7 +146,7 @@ def training(method: str, data: str, kind: str) -> Callable[[], object]:
 
 def our_step(model: Any, sound: Tensor, style: Tensor, target: Tensor, precision: str) -> Callable[[], object]:
     """A step as the training loop makes it; what SelfTalk's recogniser said of the clip was kept."""
-    from talkcli.models.base import Batch, Reading, Speech
+    from talkcli.models.batch import Batch, Reading, Speech
     from talkcli.models.recognizer import LETTERS, Spelling
     from talkcli.train.loop import autocast, step_in_backward
 

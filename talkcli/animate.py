@@ -33,7 +33,7 @@ from talkcli.stages import stage
 from talkcli.windows import Sound, Speaker, Window, frame_count
 
 if TYPE_CHECKING:  # torch takes its time, in which a sound can be heard: what needs it imports it
-    from talkcli.models.base import Guide
+    from talkcli.models.batch import Guide
     from talkcli.models.checkpoint import Checkpoint, Precision
 
 MARGIN, AROUND = 1.0, 3.0  # seconds on either side of a window that are listened to, and in which phones are known
@@ -232,7 +232,7 @@ def _guide(
     checkpoint: Checkpoint, options: AnimateOptions, answer: Answer, template: Floats, start: float, end: float
 ) -> Guide | None:
     """The key frames of a method that has any: those of a person, or of the phones that were asked for."""
-    from talkcli.models.base import Guide
+    from talkcli.models.batch import Guide
 
     model = checkpoint.model
     if model.key_rule is None:

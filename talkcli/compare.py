@@ -23,7 +23,8 @@ from talkcli.errors import TalkError
 from talkcli.export import ExportOptions, check_target
 from talkcli.export.compare import Panel, write
 from talkcli.files.motion import open_motion
-from talkcli.models.base import RATE, pick_device
+from talkcli.models.base import pick_device
+from talkcli.models.batch import RATE
 from talkcli.models.checkpoint import Checkpoint, Precision, load_checkpoint
 from talkcli.windows import frame_count
 

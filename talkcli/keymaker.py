@@ -17,7 +17,8 @@ from talkcli.clip import Audio, Floats, Phone
 from talkcli.errors import TalkError
 from talkcli.export.base import beside, check_target
 from talkcli.keyfile import KeyFile, keys_of
-from talkcli.models.base import RATE, Guide, pick_device
+from talkcli.models.base import pick_device
+from talkcli.models.batch import RATE, Guide
 from talkcli.models.checkpoint import Checkpoint, load_checkpoint
 from talkcli.models.motion import Motion
 from talkcli.phones import tidy

@@ -5,8 +5,6 @@ Shape letters: T frames, V vertices, C what is read of a frame.
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 
 from talkcli.audio import level, load_audio
 from talkcli.audio.vad import speech_gate
-from talkcli.clip import Audio, CorpusInfo, Floats
+from talkcli.clip import Floats
 from talkcli.console import note
 from talkcli.errors import TalkError
 from talkcli.evaluate.plots import readability
@@ -24,18 +22,15 @@ from talkcli.export.base import beside, check_target
 from talkcli.files.arrays import load_npz, map_npy, npz_headers
 from talkcli.files.meshes import load_mesh, load_vertices
 from talkcli.files.motion import RawMotion, open_motion
-from talkcli.models.base import RATE, pick_device
+from talkcli.models.base import pick_device
+from talkcli.models.batch import RATE
 from talkcli.models.checkpoint import ReaderCheckpoint, load_reader
-from talkcli.prepared import Corpus
+from talkcli.reading import Doubles, cosine, numbers, read
 
-BLOCK = 600  # frames read at a time, so that memory does not grow with the clip
-HEARING = 1.0  # seconds of sound on either side of a block, and that are thrown away
 LATEST = 0.5  # seconds by which lips may be early or late
 OTHERS = 8  # other places in the sound that tell what chance gives
 LIKE = 2.0  # a head is in the reader's unit if it is at most so many times larger or smaller than the template
 UNEVEN = 0.1  # seconds by which motion may be shorter or longer than the sound before it is told
-
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +97,7 @@ def score(sound: str, motion: Path, options: ScoreOptions) -> Readability:
         note(f"{motion.name} lasts {lasts:.2f} s and the sound {audio.seconds:.2f} s: what both have is read")
     heard = level(audio)
     frames = max(1, round(min(lasts, audio.seconds) * corpus.fps))
-    told, target = _read(raw.vertices, fps, rest, factor, heard, frames, found)
+    told, target = read(raw.vertices, fps, rest, factor, heard, frames, found)
     gate = speech_gate(heard, corpus.fps, max(frames, round(audio.seconds * corpus.fps)))[:frames]
     return summary(told, target, gate > 0.5, corpus.fps, found.name)
 
@@ -129,12 +124,12 @@ def summary(told: Floats, target: Floats, spoken: NDArray[np.bool_], fps: float,
     """
     if not spoken.any():
         raise TalkError("nobody speaks in this sound: there is nothing to read")
-    agreement = _cosine(told, target)
+    agreement = cosine(told, target)
     starts = np.arange(0, len(agreement), fps).round().astype(int)
     parts = [slice(a, b) for a, b in zip(starts, [*starts[1:], len(agreement)], strict=True)]
     seconds = [float(agreement[part][spoken[part]].mean()) if spoken[part].any() else None for part in parts]
     away = [round(len(agreement) * (k + 1) / (OTHERS + 1)) for k in range(OTHERS)]
-    others = [_cosine(told, np.roll(target, shift, 0))[spoken].mean() for shift in away]
+    others = [cosine(told, np.roll(target, shift, 0))[spoken].mean() for shift in away]
     return Readability(
         agreement=agreement,
         spoken=spoken,
@@ -147,73 +142,6 @@ def summary(told: Floats, target: Floats, spoken: NDArray[np.bool_], fps: float,
     )
 
 
-def reading_errors(source: str, corpus: Corpus, split: str, device: str = "auto") -> dict[str, dict[str, list[float]]]:
-    """How wrong a reader is about recorded motion ("reading") and about the same with its frames in any order
-    ("shuffled"), and who always says the mean ("mean"): by clip, the value and the frames that it is a mean of."""
-    found = load_reader(source, pick_device(device))
-    errors: dict[str, dict[str, list[float]]] = {"reading": {}, "shuffled": {}, "mean": {}}
-    for entry in corpus.part(split):
-        vertices, rest, audio = corpus.vertices(entry), corpus.template(entry.subject), level(corpus.audio(entry))
-        frames = min(len(vertices), round(audio.seconds * corpus.info.fps))
-        order = np.random.default_rng(zlib.crc32(entry.name.encode())).permutation(len(vertices))
-        for name, moved in (("reading", vertices), ("shuffled", vertices[order])):
-            told, target = _read(moved, corpus.info.fps, rest, 1.0, audio, frames, found)
-            errors[name][entry.name] = [_error(told, target), frames]
-        errors["mean"][entry.name] = [_error(np.zeros_like(target), target), frames]
-    return errors
-
-
-def open_reader(source: str, info: CorpusInfo, device: str = "auto") -> ReaderCheckpoint:
-    """A lip reader for motion of a corpus.
-
-    Raises:
-        TalkError: there is none, or it reads another topology.
-    """
-    found = load_reader(source, pick_device(device))
-    known = found.reader.corpus.topology
-    if known.name != info.topology.name and not np.array_equal(known.faces, info.topology.faces):
-        raise TalkError(
-            f"the lip reader {found.name} reads '{known.name}', and the data are of '{info.topology.name}': give one "
-            "that was trained on them (`talk train --dual`)"
-        )
-    if found.reader.config.reader.target != "audio":
-        raise TalkError(
-            f"the lip reader {found.name} reads text, not frames: give one that was trained with target=audio"
-        )
-    return found
-
-
-def readable(
-    found: ReaderCheckpoint, sound: Audio, rest: Floats, info: CorpusInfo
-) -> Callable[[NDArray[Any]], tuple[float, int] | None]:
-    """Of a clip with this sound and head at rest (V, 3): what tells how well its motion (T, V, 3), in a corpus' unit
-    and rate, can be read, and in how many frames somebody speaks; None where nobody does."""
-    heard, factor = level(sound), info.metres / found.reader.corpus.metres
-    rate = found.reader.corpus.fps
-    spoken = speech_gate(heard, rate, max(1, round(heard.seconds * rate))) > 0.5
-
-    def judged(vertices: NDArray[Any]) -> tuple[float, int] | None:
-        frames = min(len(spoken), max(1, round(len(vertices) / info.fps * rate)))
-        counts = spoken[:frames]
-        if not counts.any():
-            return None
-        told, target = _read(vertices, info.fps, rest, factor, heard, frames, found)
-        return float(_cosine(told, target)[counts].mean()), int(counts.sum())
-
-    return judged
-
-
-def _error(told: Floats, target: Floats) -> float:
-    """As the reader's own loss, (T, C) each: 1.5 for the mean of what is as various as the training clips."""
-    return float((1 - _cosine(told, target) + 0.5 * np.square(told - target).mean(1)).mean())
-
-
-def _cosine(told: Floats, target: Floats) -> Doubles:
-    """(T, C) each -> (T,)."""
-    lengths = np.linalg.norm(told, axis=1) * np.linalg.norm(target, axis=1)
-    return np.asarray((told * target).sum(1) / np.maximum(lengths, 1e-6), np.float64)
-
-
 def _late(told: Floats, target: Floats, spoken: NDArray[np.bool_], most: int) -> int:
     """By how many frames the lips come after the sound that they agree with best."""
     best = (-np.inf, 0)
@@ -222,7 +150,7 @@ def _late(told: Floats, target: Floats, spoken: NDArray[np.bool_], most: int) ->
         lips = slice(max(0, late), len(told) + min(0, late))
         where = spoken[sound]
         if where.sum() * 2 >= spoken.sum() and where.any():
-            best = max(best, (float(_cosine(told[lips], target[sound])[where].mean()), late), key=lambda each: each[0])
+            best = max(best, (float(cosine(told[lips], target[sound])[where].mean()), late), key=lambda each: each[0])
     return best[1]
 
 
@@ -260,7 +188,7 @@ def _at_rest(motion: Path, wanted: str, found: ReaderCheckpoint) -> Floats:
 
 def _scale(motion: Path, first: NDArray[Any], rest: Floats, found: ReaderCheckpoint) -> float:
     """The factor to the reader's unit, from that very unit or from metres."""
-    own = _size(_numbers(first)) / _size(_numbers(rest))
+    own = _size(numbers(first)) / _size(numbers(rest))
     if not 1 / LIKE < own < LIKE:
         raise TalkError(f"'{motion}' holds a head {own:.4g} times as large as its template: bring both to one unit")
     size = _size(rest) / _size(next(iter(found.templates.values())))
@@ -270,39 +198,5 @@ def _scale(motion: Path, first: NDArray[Any], rest: Floats, found: ReaderCheckpo
     raise TalkError(f"'{motion}' holds a head {size:.4g} times as large as those that {found.name} reads: scale it")
 
 
-def _numbers(values: NDArray[Any]) -> NDArray[Any]:
-    if not np.isfinite(values).all():
-        raise TalkError("the motion, or its template, holds numbers that are none (NaN or Inf): export it again")
-    return values
-
-
 def _size(vertices: NDArray[Any]) -> float:
     return max(float(np.ptp(vertices, axis=0).max()), 1e-12)
-
-
-def _read(
-    vertices: NDArray[Any],
-    fps: float,
-    rest: Floats,
-    factor: float,
-    audio: Audio,
-    frames: int,
-    found: ReaderCheckpoint,
-) -> tuple[Floats, Floats]:
-    """What is read and what is heard in each of the reader's frames, (T, C) each, block by block."""
-    reader, rate = found.reader, found.reader.corpus.fps
-    margin = max(reader.margin, round(HEARING * rate))
-    parts = []
-    for start in range(0, frames, BLOCK):
-        first, last = max(0, start - margin), min(frames, start + BLOCK + margin)
-        place = np.minimum(np.arange(first, last) * (fps / rate), len(vertices) - 1)
-        left = place.astype(np.int64)
-        right = np.minimum(left + 1, len(vertices) - 1)
-        share = (place - left)[:, None, None]
-        moved = (vertices[left] * (1 - share) + vertices[right] * share - rest) * factor
-        moved = np.ascontiguousarray(_numbers(moved), np.float32)
-        told, target = reader.judge(moved, audio.part(first / rate, last / rate).samples, first)
-        own = slice(start - first, min(start + BLOCK, frames) - first)
-        parts.append((told[own], target[own]))
-    told, target = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return told, target

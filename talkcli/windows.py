@@ -17,7 +17,8 @@ from talkcli.audio.vad import pauses
 from talkcli.clip import Audio, Floats
 
 if TYPE_CHECKING:
-    from talkcli.models.base import Guide, TalkModel
+    from talkcli.models.base import TalkModel
+    from talkcli.models.batch import Guide
     from talkcli.models.motion import Motion
     from talkcli.models.surroundings import Surroundings
 

@@ -19,7 +19,8 @@ from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import Audio, CorpusInfo, Floats, Phone, Topology
 from talkcli.head import load_head
 from talkcli.models import method_class
-from talkcli.models.base import RATE, Batch, Speech, TalkModel
+from talkcli.models.base import TalkModel
+from talkcli.models.batch import RATE, Batch, Speech
 from talkcli.models.dual import Dual, DualConfig
 from talkcli.models.kmtalk import KMTalk, KMTalkConfig
 from talkcli.models.selftalk import SelfTalk, SelfTalkConfig

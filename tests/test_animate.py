@@ -21,7 +21,7 @@ from talkcli.clip import Audio, Floats, MotionClip, Phone
 from talkcli.errors import TalkError
 from talkcli.head import load_head
 from talkcli.metrics.lips import lip_gap
-from talkcli.models.base import Guide
+from talkcli.models.batch import Guide
 from talkcli.models.checkpoint import Checkpoint
 from talkcli.models.motion import Motion
 from talkcli.phones import BILABIAL

@@ -18,7 +18,8 @@ from talkcli.head import load_head
 from talkcli.models.checkpoint import load_reader, save_checkpoint
 from talkcli.models.lipreader import LipReader
 from talkcli.models.places import READER
-from talkcli.score import BLOCK, ScoreOptions, reading_errors, score, summary
+from talkcli.reading import BLOCK, reading_errors
+from talkcli.score import ScoreOptions, score, summary
 from tests.make import make_tone, save_sound
 from tests.make_models import PLATE, make_corpus, make_dual, make_info, make_template
 
@@ -149,7 +150,7 @@ def test_a_long_clip_is_read_block_by_block_as_in_one(
     monkeypatch.setattr(LipReader, "judge", listening)
     results = []
     for block in (BLOCK, 50):
-        monkeypatch.setattr("talkcli.score.BLOCK", block)
+        monkeypatch.setattr("talkcli.reading.BLOCK", block)
         results.append(score(str(sound), tmp_path / "long.npy", options(run)))
     assert len(told[BLOCK]) == 1
     assert len(told[50]) == 3

@@ -119,7 +119,7 @@ def run(options: BenchmarkOptions, name: str, seed: int) -> dict[str, Any]:
 
 def _reading(options: BenchmarkOptions, out: Path) -> dict[str, dict[str, list[float]]]:
     """How a run's lip reader reads recorded motion; nothing where it has none."""
-    from talkcli.score import reading_errors
+    from talkcli.reading import reading_errors
 
     if not (out / "reader.safetensors").is_file():
         return {}

@@ -142,7 +142,7 @@ class ModelPredictions:
 
     def motion(self, entry: ClipEntry, style: str, host: Motion | None = None) -> Motion:
         """host is another model's motion, of which this one completes the key frames."""
-        from talkcli.models.base import Guide
+        from talkcli.models.batch import Guide
 
         model, audio = self.checkpoint.model, level(self.corpus.audio(entry))
         one_hot = np.array([name == style for name in model.corpus.subjects], np.float32)  # (N,)

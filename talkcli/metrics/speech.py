@@ -126,7 +126,7 @@ def stillness(pair: Pair) -> Measured | None:
 
 
 def readability(pair: Pair) -> Measured | None:
-    """How well a lip reader reads the predicted lips against the sound; see talkcli/score.py."""
+    """How well a lip reader reads the predicted lips against the sound; see talkcli/reading.py."""
     found = pair.readable(pair.predicted) if pair.readable else None
     return None if found is None else Measured(*found)
 

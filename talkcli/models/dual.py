@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Framed, Heard, Listener, Pretrain, TalkModel, Told
+from talkcli.models.base import Pretrain, TalkModel
+from talkcli.models.batch import Batch, Framed, Heard, Listener, Told
 from talkcli.models.duality import contrast, held, nearness, quiet, relational
 from talkcli.models.lipreader import LipReader, LipReaderConfig, Read, ReaderConfig
 from talkcli.models.losses import position

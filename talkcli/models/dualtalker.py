@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Framed, Told
+from talkcli.models.batch import Batch, Framed, Told
 from talkcli.models.faceformer import FaceFormer, FaceFormerConfig
 from talkcli.models.key_motion import exactly, near
 from talkcli.models.layers import length_mask, periodic_code

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from talkcli.audio.vad import pauses
 from talkcli.clip import Audio, Floats
-from talkcli.models.base import Speech, pick_device
+from talkcli.models.base import pick_device
+from talkcli.models.batch import Speech
 from talkcli.models.pretrained import HubConfig, cannot_load
 from talkcli.models.recognizer import HubRecognizer, RecognizerConfig
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from talkcli.clip import Audio
 from talkcli.errors import TalkError
-from talkcli.models.base import RATE, Framed, Heard, Speech
+from talkcli.models.batch import RATE, Framed, Heard, Speech
 from talkcli.models.layers import (
     ChannelNorm,
     DilatedBlock,

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Framed, Speech, TalkModel, Told
+from talkcli.models.base import TalkModel
 from talkcli.models.basis import BASES, BasisName
+from talkcli.models.batch import Batch, Framed, Speech, Told
 from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, lighten, listen
 from talkcli.models.layers import TimeMap, fading, periodic_code, temporal_bias
 from talkcli.models.losses import usual

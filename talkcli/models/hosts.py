@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from talkcli import config as configs
 from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
-from talkcli.models.base import Framed, Speech, TalkModel
+from talkcli.models.base import TalkModel
 from talkcli.models.basis import OutputBasis
+from talkcli.models.batch import Framed, Speech
 from talkcli.models.key_motion import at_keys, key_mask
 
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from talkcli.models.base import Keys
+from talkcli.models.batch import Keys
 from talkcli.models.layers import fading, length_mask, periodic_code
 
 NO_KEY = -1

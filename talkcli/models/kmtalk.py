@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from talkcli.clip import CorpusInfo, Floats
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Framed, Guide, Keys, Speech, TalkModel, Told
+from talkcli.models.base import TalkModel
 from talkcli.models.basis import BASES, BasisName
+from talkcli.models.batch import Batch, Framed, Guide, Keys, Speech, Told
 from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, lighten, listen
 from talkcli.models.hosts import Host, HostConfig, build_host
 from talkcli.models.key_motion import Completion, KeyDecoder, at_keys, chosen, interpolated, key_mask, padded

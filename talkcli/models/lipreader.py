@@ -18,8 +18,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import CorpusInfo, Floats, Topology
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Pretrain, Reading, Speech
+from talkcli.models.base import Pretrain
 from talkcli.models.basis import BASES, BasisName
+from talkcli.models.batch import Batch, Reading, Speech
 from talkcli.models.key_motion import near
 from talkcli.models.layers import TimeMap, length_mask, match_frames, periodic_code, stretch
 from talkcli.models.losses import masked_mean

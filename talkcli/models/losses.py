@@ -10,8 +10,9 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from talkcli.models.base import Batch, TalkModel, Told
+from talkcli.models.base import TalkModel
 from talkcli.models.basis import OutputBasis
+from talkcli.models.batch import Batch, Told
 from talkcli.models.layers import length_mask
 
 

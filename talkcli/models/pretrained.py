@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from talkcli.clip import Audio
 from talkcli.errors import TalkError
-from talkcli.models.base import Heard, Speech
+from talkcli.models.batch import Heard, Speech
 from talkcli.models.layers import WithoutRandomWeights, length_mask
 from talkcli.models.surroundings import Surroundings
 from talkcli.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config

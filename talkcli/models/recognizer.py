@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Listener, Reading, Speech
+from talkcli.models.batch import Batch, Listener, Reading, Speech
 from talkcli.models.encoders import POSTERIORS, Tiny, TinyConfig, scaled_posteriors
 from talkcli.models.layers import WithoutRandomWeights, length_mask
 from talkcli.models.pretrained import (

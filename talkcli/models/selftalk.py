@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Framed, Learner, Pretrain, Speech, TalkModel, Told
+from talkcli.models.base import Learner, Pretrain, TalkModel
 from talkcli.models.basis import BASES, BasisName
+from talkcli.models.batch import Batch, Framed, Speech, Told
 from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, lighten, listen
 from talkcli.models.layers import TimeMap, length_mask, stretch
 from talkcli.models.losses import masked_mean, usual

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Keys, Reading, Speech
+from talkcli.models.batch import Batch, Keys, Reading, Speech
 from talkcli.models.key_motion import padded
 from talkcli.train.data import Clips, Example
 

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from talkcli.clip import Phone
 from talkcli.errors import TalkError
-from talkcli.models.base import RATE
+from talkcli.models.batch import RATE
 from talkcli.phones import BILABIAL, INDEX, LABIODENTAL, labels_at
 from talkcli.phones.keys import KeyRule, key_frames, varied
 from talkcli.prepared import ClipEntry, Corpus

@@ -13,7 +13,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from talkcli.models.base import Batch, Learner
+from talkcli.models.base import Learner
+from talkcli.models.batch import Batch
 
 PATIENCE = timedelta(days=1)  # that the others have while the first prepares features
 

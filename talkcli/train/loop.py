@@ -18,7 +18,8 @@ from torch.utils.hooks import RemovableHandle
 
 from talkcli.console import note, progress
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Learner
+from talkcli.models.base import Learner
+from talkcli.models.batch import Batch
 from talkcli.models.checkpoint import knows_bfloat16
 from talkcli.train.batches import Order, loader
 from talkcli.train.config import DataConfig, OptimConfig

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from talkcli.console import note, progress
 from talkcli.errors import TalkError
-from talkcli.models.base import Listener, Speech
+from talkcli.models.batch import Listener, Speech
 
 if TYPE_CHECKING:
     from talkcli.train.data import Clips

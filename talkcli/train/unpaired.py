@@ -23,7 +23,7 @@ from talkcli.clip import Audio
 from talkcli.console import note, progress
 from talkcli.errors import TalkError
 from talkcli.files.paths import regular_files
-from talkcli.models.base import RATE
+from talkcli.models.batch import RATE
 from talkcli.prepared import MANIFEST, Corpus
 
 VERSION = 1

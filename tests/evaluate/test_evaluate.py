@@ -88,7 +88,7 @@ def reader(tmp_path: Path) -> str:
 def test_a_lip_reader_judges_where_one_is_given(
     data: Path, tmp_path: Path, reader: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("talkcli.score.speech_gate", lambda audio, fps, frames: np.ones(frames, np.float32))
+    monkeypatch.setattr("talkcli.reading.speech_gate", lambda audio, fps, frames: np.ones(frames, np.float32))
     same = save_predictions(tmp_path / "same", off=0.0)
     theirs = save_predictions(tmp_path / "theirs", off=0.5)
     found = judged(data, theirs, same, reader=reader, device="cpu", protocol="codetalker")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from talkcli.errors import TalkError
 from talkcli.models import METHODS
-from talkcli.models.base import Batch, Keys, Listener, Reading
+from talkcli.models.batch import Batch, Keys, Listener, Reading
 from talkcli.models.checkpoint import load_checkpoint, load_reader, save_checkpoint
 from talkcli.models.dual import Dual
 from talkcli.models.places import READER

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Framed, Heard
+from talkcli.models.batch import Batch, Framed, Heard
 from talkcli.models.dualtalker import DualTalker, DualTalkerConfig
 from talkcli.models.faceformer import FaceFormer
 from tests.make_models import make_batch, make_method, make_speech_tensors

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from talkcli.errors import TalkError
-from talkcli.models.base import RATE, Heard, Speech
+from talkcli.models.batch import RATE, Heard, Speech
 from talkcli.models.encoders import Tiny, TinyConfig, build_encoder, check_time_map, frame_count, listen
 from talkcli.models.layers import TimeMap
 from talkcli.models.pretrained import HubConfig, normal

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from talkcli import config as configs
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch
+from talkcli.models.batch import Batch
 from talkcli.models.faceformer import FaceFormer, FaceFormerConfig
 from talkcli.models.layers import periodic_code, temporal_bias
 from tests.make_models import PLATE, gradient, make_info

@@ -13,7 +13,7 @@ from torch import Tensor
 from talkcli import config as configs
 from talkcli.clip import Phone
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Guide, Keys, Speech
+from talkcli.models.batch import Batch, Guide, Keys, Speech
 from talkcli.models.checkpoint import load_checkpoint, save_checkpoint
 from talkcli.models.hosts import HostConfig
 from talkcli.models.key_motion import NO_KEY, at_keys, interpolated

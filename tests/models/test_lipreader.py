@@ -9,7 +9,7 @@ import torch
 
 from talkcli import config as configs
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch
+from talkcli.models.batch import Batch
 from talkcli.models.lipreader import LipReader, LipReaderConfig, Moments, ringed
 from tests.make_models import PLATE, make_batch, make_dual, make_info, make_method
 

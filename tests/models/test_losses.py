@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from talkcli.models.base import Batch, Speech
 from talkcli.models.basis import BASES, OutputBasis
+from talkcli.models.batch import Batch, Speech
 from talkcli.models.losses import contact_error, masked_mean, phone_error, position, velocity
 from tests.make_models import PLATE, make_info
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch
+from talkcli.models.batch import Batch
 from talkcli.models.encoders import TinyConfig
 from talkcli.models.recognizer import (
     LETTERS,

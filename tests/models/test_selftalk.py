@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from talkcli.errors import TalkError
-from talkcli.models.base import Heard, Speech
+from talkcli.models.batch import Heard, Speech
 from talkcli.models.losses import position, velocity
 from talkcli.models.selftalk import SelfTalk, SelfTalkConfig
 from tests.make_models import PLATE, gradient, make_batch, make_config, make_info, make_model, make_speech_tensors

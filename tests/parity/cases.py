@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from talkcli.clip import CorpusInfo, Topology
-from talkcli.models.base import Batch, Speech
+from talkcli.models.batch import Batch, Speech
 from talkcli.models.faceformer import FaceFormer
 from talkcli.models.layers import WithoutRandomWeights
 from talkcli.models.pretrained import HubConfig, architecture_of, read_tensors

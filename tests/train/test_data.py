@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from talkcli.clip import Audio, Phone, Topology
 from talkcli.errors import TalkError
-from talkcli.models.base import RATE, Batch
+from talkcli.models.batch import RATE, Batch
 from talkcli.phones import INDEX, PHONES, labels_at
 from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
 from talkcli.train.batches import Order, collate, loader

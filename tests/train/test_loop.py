@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch
+from talkcli.models.batch import Batch
 from talkcli.train.config import DataConfig, OptimConfig
 from talkcli.train.data import Clips
 from talkcli.train.features import Store

@@ -10,7 +10,7 @@ import torch
 
 from talkcli import config as configs
 from talkcli.errors import TalkError
-from talkcli.models.base import Batch, Listener
+from talkcli.models.batch import Batch, Listener
 from talkcli.models.selftalk import SelfTalk, SelfTalkConfig
 from talkcli.train import TrainOptions, train
 from talkcli.train.batches import loader
