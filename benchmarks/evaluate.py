@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from talkcli.clip import Audio, CorpusInfo, Topology
-from talkcli.prepared import RATE, ClipEntry, Writer, save_clip
+from talkcli.prepared import RATE, ClipEntry
+from talkcli.preparing import Writer, save_clip
 
 VERTICES, FRAMES, FPS = 23370, 117, 25.0
 LIPS, UPPER = np.arange(4996, dtype=np.int32) * 2, np.arange(7784, dtype=np.int32) * 2 + 1

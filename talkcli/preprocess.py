@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import talkcli
-from talkcli import console, prepared
+from talkcli import console, prepared, preparing
 from talkcli.clip import Track
 from talkcli.datasets import DATASETS
 from talkcli.datasets.base import RawClip, Recipe, Source
@@ -52,20 +52,20 @@ def preprocess(dataset: str, out: Path, data: Any = None, options: Options | Non
         TalkError: no such data set, nothing to make it from, the folder cannot be written, or more clips fail than the
             data set tolerates; the others are prepared data then, unless all failed.
     """
-    made = prepared.claim(out, dataset)
+    made = preparing.claim(out, dataset)
     try:
         return _prepare(dataset, out, data or options_of(dataset)(), options or Options())
     except TalkError:
-        prepared.leave(out, made)
+        preparing.leave(out, made)
         raise
 
 
 def _prepare(dataset: str, out: Path, data: Any, options: Options) -> prepared.Corpus:
-    prepared.tidy_up(out)
-    source = open_source(dataset, data, out / prepared.SCRATCH)
+    preparing.tidy_up(out)
+    source = open_source(dataset, data, out / preparing.SCRATCH)
     for sentence in source.notes:
         console.note(sentence)
-    writer = prepared.Writer(out, source.info, source.templates)
+    writer = preparing.Writer(out, source.info, source.templates)
     recipes = source.recipes()
     todo = recipes if options.force else [recipe for recipe in recipes if not _is_there(out, recipe)]
     if len(todo) < len(recipes):
@@ -75,7 +75,7 @@ def _prepare(dataset: str, out: Path, data: Any, options: Options) -> prepared.C
     failed = _make_all(source, out, todo, options.jobs)
     if len(failed) < len(recipes):
         _finish(writer, source, recipes, failed, dataset, options.command)
-        shutil.rmtree(out / prepared.SCRATCH, ignore_errors=True)
+        shutil.rmtree(out / preparing.SCRATCH, ignore_errors=True)
     if len(failed) > source.tolerance * len(recipes):
         name, reason = next(iter(failed.items()))
         rest = f"; the others are in '{out}'" if len(failed) < len(recipes) else ""
@@ -84,7 +84,7 @@ def _prepare(dataset: str, out: Path, data: Any, options: Options) -> prepared.C
 
 
 def _finish(
-    writer: prepared.Writer,
+    writer: preparing.Writer,
     source: Source,
     recipes: Sequence[Recipe],
     failed: Mapping[str, str],
@@ -130,14 +130,14 @@ def _plain(recipe: Recipe) -> Mapping[str, Any]:
 
 
 def _is_there(out: Path, recipe: Recipe) -> bool:
-    stored = prepared.stored_recipe(out, recipe.name)
+    stored = preparing.stored_recipe(out, recipe.name)
     return stored is not None and stored["recipe"] == _plain(recipe)
 
 
 def _entries(out: Path, recipes: Sequence[Recipe]) -> Iterator[prepared.ClipEntry]:
     """What the manifest says of the clips that could be made."""
     for recipe in recipes:
-        stored = prepared.stored_recipe(out, recipe.name)
+        stored = preparing.stored_recipe(out, recipe.name)
         if stored is not None:
             yield prepared.ClipEntry(
                 name=recipe.name,
@@ -214,7 +214,7 @@ def _make_one(recipe: Recipe) -> str:
         clip = _source.make(recipe)
     except TalkError as error:
         return str(error)
-    prepared.save_clip(_out, recipe.name, clip.audio, clip.phones, _motion(clip), _plain(recipe))
+    preparing.save_clip(_out, recipe.name, clip.audio, clip.phones, _motion(clip), _plain(recipe))
     return ""
 
 
@@ -227,13 +227,13 @@ def _motion(clip: RawClip) -> Any:
 
 def remake_controls(folder: Path, dataset: str = "synthetic", data: Any = None) -> int:
     """Makes only the controls again, from the stored sound and phones: for work on the articulation. Returns clips."""
-    source: Any = open_source(dataset, data or options_of(dataset)(), folder / prepared.SCRATCH)
+    source: Any = open_source(dataset, data or options_of(dataset)(), folder / preparing.SCRATCH)
     corpus = prepared.Corpus.open(folder)
     recipes = {recipe.name: recipe for recipe in source.recipes()}
     with console.progress("controls", len(corpus.clips)) as step:
         for entry in corpus.clips:
             recipe, audio, phones = recipes[entry.name], corpus.audio(entry), corpus.phones(entry)
             track: Track = source.track(recipe, audio, phones)
-            prepared.save_clip(folder, entry.name, audio, phones, track, _plain(recipe))
+            preparing.save_clip(folder, entry.name, audio, phones, track, _plain(recipe))
             step()
     return len(corpus.clips)

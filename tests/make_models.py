@@ -25,7 +25,8 @@ from talkcli.models.dual import Dual, DualConfig
 from talkcli.models.kmtalk import KMTalk, KMTalkConfig
 from talkcli.models.selftalk import SelfTalk, SelfTalkConfig
 from talkcli.phones import INDEX, PHONES
-from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
+from talkcli.prepared import ClipEntry, Corpus
+from talkcli.preparing import Writer, save_clip
 
 SMALL = (
     "encoder=tiny",

@@ -13,7 +13,8 @@ import pytest
 from talkcli.check import check
 from talkcli.clip import CorpusInfo, Floats, Phone, Topology
 from talkcli.errors import TalkError
-from talkcli.prepared import MANIFEST, ClipEntry, Writer, clip_path, save_clip
+from talkcli.prepared import MANIFEST, ClipEntry, clip_path
+from talkcli.preparing import Writer, save_clip
 from tests.make import make_phones, make_tone
 
 FACE = Topology("face", 4, np.array([[0, 1, 2]], np.int32), {"lips": np.array([1, 3], np.int32)})

@@ -16,7 +16,8 @@ from talkcli.audio import load_audio
 from talkcli.cli import main
 from talkcli.clip import Audio, CorpusInfo, Topology
 from talkcli.models.checkpoint import load_checkpoint
-from talkcli.prepared import ClipEntry, Writer, save_clip
+from talkcli.prepared import ClipEntry
+from talkcli.preparing import Writer, save_clip
 from tests.make import RATE, make_tone, save_sound
 from tests.parity.cases import Numbers, differs
 

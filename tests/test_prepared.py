@@ -11,7 +11,8 @@ import pytest
 from talkcli.clip import CorpusInfo, Floats, Topology, Track
 from talkcli.errors import TalkError
 from talkcli.head import load_head
-from talkcli.prepared import MANIFEST, ClipEntry, Corpus, Writer, clip_path, save_clip, stored_recipe
+from talkcli.prepared import MANIFEST, ClipEntry, Corpus, clip_path
+from talkcli.preparing import Writer, save_clip, stored_recipe
 from tests.make import make_phones, make_tone
 
 PHONES = make_phones(("SIL", 0.1), ("B", 0.1), ("AA", 0.2))

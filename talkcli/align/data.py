@@ -11,7 +11,8 @@ from talkcli.align import Found, Request, find_phones
 from talkcli.clip import Audio
 from talkcli.console import note, progress
 from talkcli.errors import TalkError
-from talkcli.prepared import ClipEntry, Corpus, save_phones
+from talkcli.prepared import ClipEntry, Corpus
+from talkcli.preparing import save_phones
 
 
 def align_data(folder: Path, request: Request, *, force: bool = False) -> Mapping[str, int]:

@@ -13,7 +13,8 @@ from talkcli.align.data import align_data
 from talkcli.cli import main
 from talkcli.clip import Audio, Phone
 from talkcli.errors import TalkError
-from talkcli.prepared import Corpus, save_phones
+from talkcli.prepared import Corpus
+from talkcli.preparing import save_phones
 from tests.make_models import make_corpus
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from talkcli.datasets.vocaset import FACTS, Options
 from talkcli.errors import TalkError
-from talkcli.prepared import SCRATCH, Corpus
+from talkcli.prepared import Corpus
+from talkcli.preparing import SCRATCH
 from talkcli.preprocess import preprocess
 from tests.make_datasets import SENTENCES, SUBJECTS, VERTICES, make_mesh, make_template, make_vocaset
 from tests.make_pickles import save_python2

@@ -23,7 +23,8 @@ from talkcli.metrics import METRICS
 from talkcli.models.checkpoint import save_checkpoint
 from talkcli.models.places import READER
 from talkcli.models.selftalk import SelfTalk
-from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
+from talkcli.prepared import ClipEntry, Corpus
+from talkcli.preparing import Writer, save_clip
 from tests.make import make_checkpoint, make_tone
 from tests.make_models import make_corpus, make_dual
 

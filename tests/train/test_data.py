@@ -14,7 +14,8 @@ from talkcli.clip import Audio, Phone, Topology
 from talkcli.errors import TalkError
 from talkcli.models.batch import RATE, Batch
 from talkcli.phones import INDEX, PHONES, labels_at
-from talkcli.prepared import ClipEntry, Corpus, Writer, save_clip
+from talkcli.prepared import ClipEntry, Corpus
+from talkcli.preparing import Writer, save_clip
 from talkcli.train.batches import Order, collate, loader
 from talkcli.train.data import Clips, Example, contact_labels
 from talkcli.train.features import Features, Recipe, Store
