@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -18,9 +18,8 @@ from torch import Tensor, nn
 from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import Audio, CorpusInfo, Floats
 from talkcli.errors import TalkError
-from talkcli.models.basis import OutputBasis
+from talkcli.models.basis import BASES, BasisName, OutputBasis
 from talkcli.models.batch import (
-    RATE,
     Batch,
     Framed,
     Guide,
@@ -31,7 +30,10 @@ from talkcli.models.batch import (
     Speech,
     Told,
 )
+from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, lighten
+from talkcli.models.layers import TimeMap
 from talkcli.models.motion import Decoded, Motion
+from talkcli.models.pretrained import HubConfig
 from talkcli.models.surroundings import PartOfSound, Surroundings
 from talkcli.models.wav2vec2 import EncoderLayer
 from talkcli.phones.keys import KeyRule
@@ -66,6 +68,22 @@ class Learner(Protocol):
 Pretrain = Callable[[str, Learner], None]  # trains a named part of a model before the model
 
 
+@dataclass(frozen=True, kw_only=True)
+class MethodConfig:
+    """What every method's config has: what it hears with, what it moves, and what we add to its losses."""
+
+    encoder: str = "wav2vec2"
+    hub: HubConfig = field(default_factory=HubConfig)
+    tiny: TinyConfig = field(default_factory=TinyConfig)
+    time_map: TimeMap = "front"  # stack for BIWI
+    basis: BasisName = "none"
+    heads: int = 4
+    dropout: float = 0.1
+    lip_weight: float = 0.0  # ours: the motion's terms once more over the lips alone
+    phone_weight: float = 0.0  # ours: the tiny encoder's phone head
+    contact_weight: float = 0.0  # ours: the tiny encoder's contact head
+
+
 class TalkModel(nn.Module, ABC):
     """A method: its Config's defaults are the paper's; losses() for training, predict() for use.
 
@@ -89,6 +107,19 @@ class TalkModel(nn.Module, ABC):
     period: int = 1  # frames after which a frame's place is told alike again
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of the weights that predict() does not need
     computed: ClassVar[tuple[str, ...]] = ()  # what published weights hold and we compute
+
+    def __init__(self, config: Any, corpus: CorpusInfo) -> None:
+        """config is a MethodConfig; the encoder may know more of itself than it says."""
+        super().__init__()
+        self.corpus = corpus
+        self.basis = BASES[config.basis](corpus)
+        self.audio_encoder = build_encoder(config.encoder, config.tiny, config.hub)
+        check_time_map(self.audio_encoder, config.time_map, corpus.fps)
+        built = self.audio_encoder.config
+        self.config = replace(config, hub=built) if isinstance(built, HubConfig) else config
+        self.label_rate = self.audio_encoder.rate
+        self.wants_posteriors = self.audio_encoder.wants_posteriors
+        self.whole_clips = config.time_map in ("front", "stack")
 
     @classmethod
     def published(cls, weights: Mapping[str, Tensor]) -> Any:
@@ -169,6 +200,7 @@ class TalkModel(nn.Module, ABC):
 
     def lighten(self) -> None:
         """Put the largest part, where there is one, into bfloat16: half the memory, and faster where it is known."""
+        lighten(self.audio_encoder)
 
     def compile_layers(self) -> None:
         """Have torch compile the layers of the transformers, each kind once: worth its minutes on a GPU."""
@@ -178,7 +210,7 @@ class TalkModel(nn.Module, ABC):
 
     def frame_count(self, samples: int) -> int:
         """How many frames predict() makes of so much sound."""
-        return max(1, round(samples / RATE * self.fps))
+        return frame_count(self.audio_encoder, samples, self.fps, self.config.time_map)
 
     @property
     def context(self) -> float:

@@ -7,7 +7,7 @@ N training subjects.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import torch
@@ -16,35 +16,25 @@ from torch import Tensor, nn
 
 from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
-from talkcli.models.base import TalkModel
-from talkcli.models.basis import BASES, BasisName
+from talkcli.models.base import MethodConfig, TalkModel
 from talkcli.models.batch import Batch, Framed, Speech, Told
-from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, lighten, listen
-from talkcli.models.layers import TimeMap, fading, periodic_code, temporal_bias
+from talkcli.models.encoders import listen
+from talkcli.models.layers import fading, periodic_code, temporal_bias
 from talkcli.models.losses import usual
 from talkcli.models.pretrained import HubConfig, architecture_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class FaceFormerConfig:
+class FaceFormerConfig(MethodConfig):
     """Defaults are the paper's VOCASET model (released code where the paper is silent)."""
 
-    encoder: str = "wav2vec2"
     hub: HubConfig = field(default_factory=lambda: HubConfig(source="facebook/wav2vec2-base-960h"))
-    tiny: TinyConfig = field(default_factory=TinyConfig)
-    time_map: TimeMap = "front"  # stack for BIWI
-    basis: BasisName = "none"
     width: int = 64  # 128 for BIWI
-    heads: int = 4
-    dropout: float = 0.1
     period: int = 30  # frames, section 3.2; 25 for BIWI
     # what the decoder is fed in training: its own frames so far, as in the released code, or the recorded ones
     feeding: Literal["predicted", "recorded"] = "predicted"
     position_weight: float = 1.0
     velocity_weight: float = 0.0  # ours: the same of first differences in time
-    lip_weight: float = 0.0  # ours: the same once more over the lips alone
-    phone_weight: float = 0.0  # ours: the tiny encoder's phone head
-    contact_weight: float = 0.0  # ours: the tiny encoder's contact head
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width < 2 or self.width % self.heads or self.width % 2:
@@ -60,16 +50,7 @@ class FaceFormer(TalkModel):
     computed: ClassVar[tuple[str, ...]] = ("PPE.",)
 
     def __init__(self, config: FaceFormerConfig, corpus: CorpusInfo) -> None:
-        super().__init__()
-        self.corpus = corpus
-        self.basis = BASES[config.basis](corpus)
-        self.audio_encoder = build_encoder(config.encoder, config.tiny, config.hub)
-        check_time_map(self.audio_encoder, config.time_map, corpus.fps)
-        built = self.audio_encoder.config
-        self.config = replace(config, hub=built) if isinstance(built, HubConfig) else config
-        self.wants_posteriors = self.audio_encoder.wants_posteriors
-        self.whole_clips = config.time_map in ("front", "stack")
-        self.label_rate = self.audio_encoder.rate
+        super().__init__(config, corpus)
         self.period = config.period
         width = config.width
         self.audio_feature_map = nn.Linear(self.audio_encoder.width, width)
@@ -99,12 +80,6 @@ class FaceFormer(TalkModel):
     @property
     def motion_encoder(self) -> nn.Linear | None:
         return self.vertice_map
-
-    def lighten(self) -> None:
-        lighten(self.audio_encoder)
-
-    def frame_count(self, samples: int) -> int:
-        return frame_count(self.audio_encoder, samples, self.corpus.fps, self.config.time_map)
 
     def listen(self, speech: Speech, frames: Tensor) -> Framed:
         framed = listen(self.audio_encoder, speech, frames, self.corpus.fps, self.config.time_map, cut_first=True)

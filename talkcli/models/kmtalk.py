@@ -16,32 +16,22 @@ from torch import Tensor, nn
 
 from talkcli.clip import CorpusInfo, Floats
 from talkcli.errors import TalkError
-from talkcli.models.base import TalkModel
-from talkcli.models.basis import BASES, BasisName
+from talkcli.models.base import MethodConfig, TalkModel
 from talkcli.models.batch import Batch, Framed, Guide, Keys, Speech, Told
-from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, lighten, listen
+from talkcli.models.encoders import listen
 from talkcli.models.hosts import Host, HostConfig, build_host
 from talkcli.models.key_motion import Completion, KeyDecoder, at_keys, chosen, interpolated, key_mask, padded
-from talkcli.models.layers import TimeMap
 from talkcli.models.losses import masked_mean, usual
-from talkcli.models.pretrained import HubConfig
 from talkcli.phones.keys import KeyRule, heard_phones, key_frames
 
 TRUTH = 0.3  # share of the keys that the completion is shown as they were recorded, in training
 
 
 @dataclass(frozen=True, kw_only=True)
-class KMTalkConfig:
+class KMTalkConfig(MethodConfig):
     """Defaults are sized as SelfTalk's VOCASET model; the paper's own sizes are not known here."""
 
-    encoder: str = "wav2vec2"
-    hub: HubConfig = field(default_factory=HubConfig)
-    tiny: TinyConfig = field(default_factory=TinyConfig)
-    time_map: TimeMap = "front"  # stack for BIWI
-    basis: BasisName = "none"
     width: int = 512  # 1024 for BIWI
-    heads: int = 4
-    dropout: float = 0.1
     period: int = 30  # frames; 25 for BIWI
     style: Literal["none", "onehot"] = "onehot"
     keys: KeyRule = field(default_factory=KeyRule)
@@ -58,9 +48,6 @@ class KMTalkConfig:
     key_weight: float = 1000.0
     position_weight: float = 1000.0
     velocity_weight: float = 1000.0
-    lip_weight: float = 0.0  # ours: all three once more over the lips alone
-    phone_weight: float = 0.0  # ours: the tiny encoder's phone head
-    contact_weight: float = 0.0  # ours: the tiny encoder's contact head
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width < 2 or self.width % self.heads or self.width % 2:
@@ -78,15 +65,7 @@ class KMTalk(TalkModel):
     Config: ClassVar[type] = KMTalkConfig
 
     def __init__(self, config: KMTalkConfig, corpus: CorpusInfo) -> None:
-        super().__init__()
-        self.corpus = corpus
-        self.basis = BASES[config.basis](corpus)
-        self.audio_encoder = build_encoder(config.encoder, config.tiny, config.hub)
-        check_time_map(self.audio_encoder, config.time_map, corpus.fps)
-        built = self.audio_encoder.config
-        self.config = replace(config, hub=built) if isinstance(built, HubConfig) else config
-        self.label_rate = self.audio_encoder.rate
-        self.whole_clips = config.time_map in ("front", "stack")
+        super().__init__(config, corpus)
         self.takes_style = config.style == "onehot"
         self.period = config.period
         self.key_rule = config.keys
@@ -106,7 +85,7 @@ class KMTalk(TalkModel):
         tied = self.key_decoder.to_motion if config.tie_heads and self.key_decoder is not None else None
         self.completion = Completion(config, motion, tied)
         hears = self.host is not None and self.host.model.wants_posteriors
-        self.wants_posteriors = self.audio_encoder.wants_posteriors or hears
+        self.wants_posteriors = self.wants_posteriors or hears
 
     # -- training step by step --
 
@@ -125,12 +104,6 @@ class KMTalk(TalkModel):
 
     def ends(self) -> tuple[nn.Module, nn.Module]:
         return self.audio_feature_map, self.completion.last
-
-    def lighten(self) -> None:
-        lighten(self.audio_encoder)
-
-    def frame_count(self, samples: int) -> int:
-        return frame_count(self.audio_encoder, samples, self.corpus.fps, self.config.time_map)
 
     def listen(self, speech: Speech, frames: Tensor) -> Framed:
         """With the keys that speech brings, or else those of the encoder's own phone head."""

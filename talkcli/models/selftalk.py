@@ -6,7 +6,7 @@ Shape letters: B clips, T frames, V vertices, K basis coefficients, L lip vertic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -14,11 +14,10 @@ from torch import Tensor, nn
 
 from talkcli.clip import CorpusInfo
 from talkcli.errors import TalkError
-from talkcli.models.base import Learner, Pretrain, TalkModel
-from talkcli.models.basis import BASES, BasisName
+from talkcli.models.base import Learner, MethodConfig, Pretrain, TalkModel
 from talkcli.models.batch import Batch, Framed, Speech, Told
-from talkcli.models.encoders import TinyConfig, build_encoder, check_time_map, frame_count, lighten, listen
-from talkcli.models.layers import TimeMap, length_mask, stretch
+from talkcli.models.encoders import listen
+from talkcli.models.layers import length_mask, stretch
 from talkcli.models.losses import masked_mean, usual
 from talkcli.models.pretrained import HubConfig, architecture_of
 from talkcli.models.recognizer import (
@@ -35,24 +34,14 @@ from talkcli.models.sparing import sparing
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelfTalkConfig:
+class SelfTalkConfig(MethodConfig):
     """Defaults are the paper's VOCASET model (released code where the paper is silent)."""
 
-    encoder: str = "wav2vec2"
-    hub: HubConfig = field(default_factory=HubConfig)
-    tiny: TinyConfig = field(default_factory=TinyConfig)
-    time_map: TimeMap = "front"  # stack for BIWI
-    basis: BasisName = "none"
     width: int = 512  # 1024 for BIWI
-    heads: int = 4
-    dropout: float = 0.1
     position_weight: float = 1000.0  # section 3.4
     velocity_weight: float = 1000.0
     latent_weight: float = 0.001
     ctc_weight: float = 0.0001
-    lip_weight: float = 0.0  # ours: the same two terms once more over the lips alone
-    phone_weight: float = 0.0  # ours: the tiny encoder's phone head
-    contact_weight: float = 0.0  # ours: the tiny encoder's contact head
     # ours: seconds to either side that a frame attends to, 0 for all; so a part of a long sound moves as in the whole
     reach: float = 0.0
     recognizer: RecognizerConfig = field(default_factory=RecognizerConfig)
@@ -80,18 +69,11 @@ class SelfTalk(TalkModel):
     training_only: ClassVar[tuple[str, ...]] = ("text_encoder.", "lip_map.", "transformer.", "lm_head.")
 
     def __init__(self, config: SelfTalkConfig, corpus: CorpusInfo) -> None:
-        super().__init__()
-        self.corpus = corpus
-        self.basis = BASES[config.basis](corpus)
-        self.audio_encoder = build_encoder(config.encoder, config.tiny, config.hub)
-        check_time_map(self.audio_encoder, config.time_map, corpus.fps)
-        built = self.audio_encoder.config
-        self.config = replace(config, hub=built) if isinstance(built, HubConfig) else config
+        super().__init__(config, corpus)
         made = recognizer_class(config.recognizer)
-        self.wants_posteriors = self.audio_encoder.wants_posteriors or made.wants_posteriors
+        self.wants_posteriors = self.wants_posteriors or made.wants_posteriors
         self.asks_once = config.recognizer.targets == "cached" and made.asked_once
-        self.whole_clips = self.asks_once or config.time_map in ("front", "stack")
-        self.label_rate = self.audio_encoder.rate
+        self.whole_clips = self.asks_once or self.whole_clips
         self.lips = "lip_reading" if "lip_reading" in corpus.topology.regions else "lips"  # what the interpreter sees
         steps = 2 if config.time_map == "stack" else 1
         self.audio_feature_map = nn.Linear(steps * self.audio_encoder.width, config.width)
@@ -166,12 +148,6 @@ class SelfTalk(TalkModel):
 
     def ends(self) -> tuple[nn.Module, nn.Module]:
         return self.audio_feature_map, self.vertice_map_r
-
-    def lighten(self) -> None:
-        lighten(self.audio_encoder)
-
-    def frame_count(self, samples: int) -> int:
-        return frame_count(self.audio_encoder, samples, self.corpus.fps, self.config.time_map)
 
     def listen(self, speech: Speech, frames: Tensor) -> Framed:
         framed = listen(self.audio_encoder, speech, frames, self.corpus.fps, self.config.time_map)
