@@ -45,7 +45,7 @@ from talkcli.commands.outputs import (
     View,
     finishing,
     lively,
-    picture_size,
+    looking,
 )
 from talkcli.errors import TalkError
 from talkcli.resources import DEFAULT_MODEL
@@ -120,12 +120,8 @@ def animate(
     with results(as_json, many.wanted) as face:
         given = {"--text": text, "--text-file": text_file, "--keys": keys, "--compare": compare}
         outputs = many.check(sounds, out, [name for name, value in given.items() if value])
-        picture = picture_size(size)
-        from talkcli.render import check_look
-
-        check_look(size=picture, view=view, background=background, renderer=renderer)
+        look = looking(size, view, background, renderer, targets, flat, csv_fps, force)
         from talkcli.animate import AnimateOptions, animate_file
-        from talkcli.export import ExportOptions
         from talkcli.keyfile import read_keys
         from talkcli.rates import parse_fps
 
@@ -140,16 +136,6 @@ def animate(
             life=lively(life, no_life),
             seed=seed,
             finish=finishing(smooth, gain, offset_ms),
-        )
-        look = ExportOptions(
-            size=picture,
-            view=view,
-            background=background,
-            renderer=renderer,
-            targets=targets,
-            flat=flat,
-            csv_fps=parse_fps(csv_fps, "--csv-fps"),
-            force=force,
         )
         asked: dict[str, Any] = {"model": model, "options": options, "export_options": look}
         asked |= {"device": device, "precision": precision}

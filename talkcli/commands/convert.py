@@ -21,7 +21,7 @@ from talkcli.commands.outputs import (
     Targets,
     View,
     finishing,
-    picture_size,
+    looking,
 )
 
 
@@ -49,12 +49,8 @@ def convert(
     force: Force = False,
 ) -> None:
     """Bring motion, ours or another tool's, into other formats."""
-    picture = picture_size(size)
-    from talkcli.render import check_look
-
-    check_look(size=picture, view=view, background=background, renderer=renderer)
+    look = looking(size, view, background, renderer, targets, flat, csv_fps, force)
     from talkcli.convert import ConvertOptions, convert_file
-    from talkcli.export import ExportOptions
     from talkcli.rates import parse_fps
 
     options = ConvertOptions(
@@ -65,16 +61,6 @@ def convert(
         audio=audio,
         phones=phones,
         finish=finishing(smooth, gain, offset_ms),
-    )
-    look = ExportOptions(
-        size=picture,
-        view=view,
-        background=background,
-        renderer=renderer,
-        targets=targets,
-        flat=flat,
-        csv_fps=parse_fps(csv_fps, "--csv-fps"),
-        force=force,
     )
     convert_file(motion, out, options, look)
     for path in out:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from talkcli.commands import values
 from talkcli.errors import TalkError
 
 if TYPE_CHECKING:
+    from talkcli.export import ExportOptions
     from talkcli.finish import Finish
 
 Outputs = Annotated[
@@ -110,6 +111,33 @@ def number(text: str, option: str, low: float, high: float, unit: str = "") -> f
     if not low <= value <= high:
         raise TalkError(f"{option} '{text}': give a number from {low:g} to {high:g}{unit}")
     return value
+
+
+def looking(
+    size: str, view: str, background: str, renderer: str, targets: Any, flat: bool, csv_fps: str, force: bool
+) -> ExportOptions:
+    """What the options of these names ask for, each checked before any work.
+
+    Raises:
+        TalkError: one of them cannot be.
+    """
+    from talkcli.render import check_look
+
+    picture = picture_size(size)
+    check_look(size=picture, view=view, background=background, renderer=renderer)
+    from talkcli.export import ExportOptions
+    from talkcli.rates import parse_fps
+
+    return ExportOptions(
+        size=picture,
+        view=view,
+        background=background,
+        renderer=renderer,
+        targets=targets,
+        flat=flat,
+        csv_fps=parse_fps(csv_fps, "--csv-fps"),
+        force=force,
+    )
 
 
 def picture_size(text: str) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from talkcli import resources
@@ -17,17 +18,11 @@ def find_checkpoint(model: str) -> Path:
     Raises:
         TalkError: there is none.
     """
-    shipped = resources.MODELS / f"{model}.safetensors"
-    if "/" not in model and shipped.is_file():
-        return shipped
-    path = Path(model)
-    if path.is_dir():
-        for name in CHECKPOINTS:
-            if (path / name).is_file():
-                return path / name
-        raise TalkError(f"{path} holds no {' or '.join(CHECKPOINTS)}: is it a folder made by 'talk train'?")
-    if path.is_file():
+    path = _find(model, resources.MODELS, CHECKPOINTS)
+    if path is not None:
         return path
+    if Path(model).is_dir():
+        raise TalkError(f"{model} holds no {' or '.join(CHECKPOINTS)}: is it a folder made by 'talk train'?")
     names = ", ".join(resources.shipped_models()) or "none is shipped with this build"
     raise TalkError(f"no model '{model}': give a run's folder, a checkpoint, or a shipped model's name ({names})")
 
@@ -38,17 +33,23 @@ def find_reader(reader: str) -> Path:
     Raises:
         TalkError: there is none.
     """
-    shipped = resources.READERS / f"{reader}.safetensors"
-    if "/" not in reader and shipped.is_file():
-        return shipped
-    path = Path(reader) / f"{READER}.safetensors" if Path(reader).is_dir() else Path(reader)
-    if path.is_file():
+    path = _find(reader, resources.READERS, [f"{READER}.safetensors"])
+    if path is not None:
         return path
     names = ", ".join(resources.shipped_readers()) or "none is shipped with this build"
     raise TalkError(
         f"no lip reader '{reader}': give the folder of a run that was trained with --dual, or a shipped one's name "
         f"({names})"
     )
+
+
+def _find(name: str, shipped: Path, of_runs: Sequence[str]) -> Path | None:
+    """A shipped file by its name, the first of a run's that is there, or the file itself."""
+    if "/" not in name and (shipped / f"{name}.safetensors").is_file():
+        return shipped / f"{name}.safetensors"
+    path = Path(name)
+    found = [path / file for file in of_runs] if path.is_dir() else [path]
+    return next((file for file in found if file.is_file()), None)
 
 
 def checkpoint_name(path: Path) -> str:
