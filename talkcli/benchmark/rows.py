@@ -42,7 +42,7 @@ def _dual_rows() -> dict[str, Row]:
         "dualtalker": Row("dualtalker", about="with lip reading as the dual task"),
         "dualtalker-single": Row("dualtalker", ("dual.on=false",), "the animation branch alone"),
     }
-    for share, name in ((0.5, "half"), (0.25, "quarter")):
+    for share, name in ((0.5, "half"), (0.25, "quarter"), (0.02, "few")):
         data = f"data.share={share}"
         rows[f"dualtalker-{name}"] = Row("dualtalker", (data,), f"from {share:.0%} of the clips")
         rows[f"dualtalker-single-{name}"] = Row("dualtalker", ("dual.on=false", data), f"alone, from {share:.0%}")
