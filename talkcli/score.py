@@ -26,6 +26,7 @@ from talkcli.models.base import pick_device
 from talkcli.models.batch import RATE
 from talkcli.models.checkpoint import ReaderCheckpoint, load_reader
 from talkcli.reading import Doubles, cosine, numbers, read
+from talkcli.resources import DEFAULT_READER
 
 LATEST = 0.5  # seconds by which lips may be early or late
 OTHERS = 8  # other places in the sound that tell what chance gives
@@ -38,7 +39,7 @@ class ScoreOptions:
     """What differs from call to call. template is a mesh, an .npy, or a subject that the reader knows; topology is a
     mesh with the motion's triangles; fps is of motion whose file does not tell it."""
 
-    reader: str
+    reader: str = DEFAULT_READER
     template: str = ""
     topology: Path | None = None
     fps: float = 0.0

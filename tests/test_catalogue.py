@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from talkcli.catalogue import runs, shipped
+from talkcli.catalogue import readers, runs, shipped
 from talkcli.cli import main
 from talkcli.errors import TalkError
 from talkcli.models.checkpoint import save_checkpoint
@@ -43,6 +43,15 @@ def test_the_shipped_models_are_told_by_their_headers() -> None:
     assert model.command.startswith("talk train --method selftalk ")
     assert 4 * model.weights < model.bytes < 4 * model.weights + 100_000  # float32, and a header
     assert all(entry.usable and not entry.problem for entry in found.values())
+
+
+def test_shipped_lip_readers_are_told_apart_from_models() -> None:
+    (reader,) = readers()
+    assert (reader.name, reader.method, reader.encoder) == ("lips-tiny", "reader", "posteriors")
+    assert reader.command.startswith("talk train --method dualtalker ")
+    assert reader.usable
+    assert not reader.problem
+    assert "lips-tiny" not in [entry.name for entry in shipped()]
 
 
 def test_a_run_tells_how_far_it_is(tmp_path: Path) -> None:
@@ -126,6 +135,7 @@ def test_the_command_lists_shipped_models_and_runs_and_what_to_type(
     assert main(["models", "--runs", "more"]) == 0
     said = capsys.readouterr().out
     assert "selftalk-tiny was made by: talk train --method selftalk" in said
+    assert "lips-tiny was made by: talk train --method dualtalker" in said
     told = {line.partition("  ")[0]: line.split("  ")[-1] for line in said.splitlines()}
     assert told["runs/my run"].strip() == "unfinished"
     assert told["more/other"].strip() == "no checkpoint yet"
@@ -140,6 +150,7 @@ def test_the_command_tells_the_same_as_json(elsewhere: Path, capsys: pytest.Capt
     assert [run["name"] for run in told["runs"]] == ["runs/one"]
     assert told["runs"][0]["best"] == 1.25
     assert "selftalk-tiny" in [entry["name"] for entry in told["shipped"]]
+    assert [entry["name"] for entry in told["readers"]] == ["lips-tiny"]
 
 
 def test_a_damaged_shipped_model_is_told_and_the_command_goes_on(

@@ -44,11 +44,14 @@ def offered(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the user is: a run that is finished, one that has no checkpoint yet, and a file."""
+    """Where the user is: a run that is finished, two that have no checkpoint, one of them a lip reader, and a file."""
     monkeypatch.chdir(tmp_path)
     make_checkpoint(tmp_path / "runs" / "first" / "best.safetensors")
     (tmp_path / "runs" / "begun").mkdir()
     (tmp_path / "runs" / "begun" / "run.json").touch()
+    (tmp_path / "runs" / "judge").mkdir()
+    for name in ("run.json", "reader.safetensors"):
+        (tmp_path / "runs" / "judge" / name).touch()
     (tmp_path / "speech.wav").touch()
     return tmp_path
 
@@ -64,6 +67,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("talk animate --model s", ["selftalk-tiny"]),
         ("talk animate --model r", ["runs/first"]),
         ("talk evaluate r", ["runs/first"]),
+        ("talk score speech.wav face.npz --reader l", ["lips-tiny"]),
+        ("talk evaluate runs/first --reader r", ["runs/judge"]),
         ("talk evaluate runs/first --protocol f", ["faceformer", "facediffuser"]),
         ("talk train --method d", ["dualtalker"]),
         ("talk train --preset t", ["tiny"]),

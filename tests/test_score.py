@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from talkcli import resources
+from talkcli.animate import AnimateOptions, animate_file
+from talkcli.audio.vad import speech_gate
 from talkcli.cli import main
 from talkcli.clip import MotionClip
 from talkcli.errors import TalkError
@@ -220,6 +223,17 @@ def test_readers_are_judged_on_recorded_motion_and_on_the_same_in_any_order(
     ((shuffled, _),) = errors["shuffled"].values()
     ((mean, _),) = errors["mean"].values()
     assert shuffled > mean > 1
+
+
+def test_the_shipped_reader_tells_lips_that_fit_from_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("talkcli.score.speech_gate", speech_gate)
+    speech, motion = str(resources.SPEECH), tmp_path / "a.npz"
+    how = AnimateOptions(phones="head")
+    animate_file(speech, [motion], model="selftalk-tiny", options=how, export_options=ExportOptions(), device="cpu")
+    found = score(speech, motion, ScoreOptions(device="cpu"))
+    assert found.reader == "lips-tiny"
+    assert found.overall > found.chance + 0.2
+    assert abs(found.late_ms) < 70
 
 
 # -- what cannot be read --------------------------------------------------------------------------------------------

@@ -66,6 +66,11 @@ class Pair:
         return region in self.topology.regions
 
     @cached_property
+    def read(self) -> tuple[float, int] | None:
+        """How well the predicted lips are read, and in how many spoken frames; None where nobody reads."""
+        return self.readable(self.predicted) if self.readable else None
+
+    @cached_property
     def lip_squares(self) -> Doubles:
         """(T,) squared distance of the worst lip vertex of each frame."""
         return self.worst_lips(lambda error: error)

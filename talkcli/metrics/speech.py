@@ -127,13 +127,13 @@ def stillness(pair: Pair) -> Measured | None:
 
 def readability(pair: Pair) -> Measured | None:
     """How well a lip reader reads the predicted lips against the sound; see talkcli/reading.py."""
-    found = pair.readable(pair.predicted) if pair.readable else None
-    return None if found is None else Measured(*found)
+    return None if pair.read is None else Measured(*pair.read)
 
 
 def readability_gap(pair: Pair) -> Measured | None:
     """The same, less the target's."""
-    found = [pair.readable(motion) if pair.readable else None for motion in (pair.predicted, pair.target)]
-    if found[0] is None or found[1] is None:
+    if pair.read is None or pair.readable is None:
         return None
-    return Measured(found[0][0] - found[1][0], found[0][1])
+    value, frames = pair.read
+    target = pair.readable(pair.target)
+    return None if target is None else Measured(value - target[0], frames)
