@@ -33,12 +33,14 @@ def open_reader(source: str, info: CorpusInfo, device: str = "auto") -> ReaderCh
         TalkError: there is none, or it reads another topology.
     """
     found = load_reader(source, pick_device(device))
-    known = found.reader.corpus.topology
-    if known.name != info.topology.name and not np.array_equal(known.faces, info.topology.faces):
+    known, ours = found.reader.corpus.topology, info.topology
+    same = known.vertices == ours.vertices and np.array_equal(known.faces, ours.faces)
+    if not same or (not len(known.faces) and known.name != ours.name):
         raise TalkError(
-            f"the lip reader {found.name} reads '{known.name}', and the data are of '{info.topology.name}': give one "
-            "that was trained on them (`talk train --dual`)"
+            f"the lip reader {found.name} reads '{known.name}', and the data are of '{ours.name}': give one that was "
+            "trained on them (`talk train --dual`)"
         )
+    found.reader.check_frames()
     return found
 
 

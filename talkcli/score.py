@@ -29,6 +29,7 @@ from talkcli.reading import Doubles, cosine, numbers, read
 from talkcli.resources import DEFAULT_READER
 
 LATEST = 0.5  # seconds by which lips may be early or late
+CLEAR = 0.1  # by so much more is read than by chance where anything is read
 OTHERS = 8  # other places in the sound that tell what chance gives
 LIKE = 2.0  # a head is in the reader's unit if it is at most so many times larger or smaller than the template
 UNEVEN = 0.1  # seconds by which motion may be shorter or longer than the sound before it is told
@@ -51,16 +52,17 @@ class Readability:
     """agreement (T,) of what is read from the lips with what is heard, 0 for a reader that sees nothing and 1 at best;
     spoken (T,) bool where somebody speaks; seconds, the mean of each second's spoken frames, None where there are none.
 
-    overall is the mean over all spoken frames, chance the same against other parts of the sound, and late_ms the shift
-    of the lips at which they agree best.
+    overall is the mean over all spoken frames; chance the same against other spoken frames of the sound, None where
+    there are none; and late_ms the shift of the lips at which they agree best, None where no more is read than by
+    chance.
     """
 
     agreement: Doubles
     spoken: NDArray[np.bool_]
     seconds: tuple[float | None, ...]
     overall: float
-    chance: float
-    late_ms: float
+    chance: float | None
+    late_ms: float | None
     fps: float
     reader: str
 
@@ -129,30 +131,39 @@ def summary(told: Floats, target: Floats, spoken: NDArray[np.bool_], fps: float,
     starts = np.arange(0, len(agreement), fps).round().astype(int)
     parts = [slice(a, b) for a, b in zip(starts, [*starts[1:], len(agreement)], strict=True)]
     seconds = [float(agreement[part][spoken[part]].mean()) if spoken[part].any() else None for part in parts]
-    away = [round(len(agreement) * (k + 1) / (OTHERS + 1)) for k in range(OTHERS)]
-    others = [cosine(told, np.roll(target, shift, 0))[spoken].mean() for shift in away]
+    overall, chance = float(agreement[spoken].mean()), _chance(told[spoken], target[spoken])
+    late, best = _late(told, target, spoken, round(LATEST * fps))
+    clear = chance is not None and best > chance + CLEAR
     return Readability(
         agreement=agreement,
         spoken=spoken,
         seconds=tuple(seconds),
-        overall=float(agreement[spoken].mean()),
-        chance=float(np.mean(others)),
-        late_ms=1000 / fps * _late(told, target, spoken, round(LATEST * fps)),
+        overall=overall,
+        chance=chance,
+        late_ms=1000 / fps * late if clear else None,
         fps=fps,
         reader=reader,
     )
 
 
-def _late(told: Floats, target: Floats, spoken: NDArray[np.bool_], most: int) -> int:
-    """By how many frames the lips come after the sound that they agree with best."""
-    best = (-np.inf, 0)
+def _chance(told: Floats, target: Floats) -> float | None:
+    """How well what is read of spoken frames (T, C) agrees with what is heard in other ones."""
+    count = len(told)
+    away = {round(count * (k + 1) / (OTHERS + 1)) for k in range(OTHERS)} - {0, count}
+    each = [cosine(told, np.roll(target, shift, 0)).mean() for shift in sorted(away)]
+    return float(np.mean(each)) if each else None
+
+
+def _late(told: Floats, target: Floats, spoken: NDArray[np.bool_], most: int) -> tuple[int, float]:
+    """By how many frames the lips come after the sound that they agree with best, and how well they agree then."""
+    best, most = (-np.inf, 0), min(most, len(told) - 1)
     for late in sorted(range(-most, most + 1), key=abs):  # of equals, the one nearest to in time
         sound = slice(max(0, -late), len(told) - max(0, late))
         lips = slice(max(0, late), len(told) + min(0, late))
         where = spoken[sound]
         if where.sum() * 2 >= spoken.sum() and where.any():
             best = max(best, (float(cosine(told[lips], target[sound])[where].mean()), late), key=lambda each: each[0])
-    return best[1]
+    return best[1], best[0]
 
 
 def _check_order(motion: Path, raw: RawMotion, topology: Path | None, found: ReaderCheckpoint) -> None:

@@ -42,6 +42,7 @@ def test_what_is_read_right_scores_one_and_other_sound_nothing() -> None:
     found = summary(rows(90), rows(90), ALL, 30.0, "r")
     assert found.overall == pytest.approx(1)
     assert found.seconds == pytest.approx((1.0, 1.0, 1.0))
+    assert found.chance is not None
     assert abs(found.chance) < 0.1
     assert found.late_ms == 0
     assert abs(summary(rows(90), rows(90, 1), ALL, 30.0, "r").overall) < 0.1
@@ -52,6 +53,23 @@ def test_lips_that_come_late_are_known_by_how_much(late: int) -> None:
     heard = rows(90)
     found = summary(np.roll(heard, late, 0), heard, ALL, 30.0, "r")
     assert found.late_ms == pytest.approx(late * 1000 / 30)
+
+
+@pytest.mark.parametrize("frames", [*range(1, 17), 31])
+def test_any_length_has_a_score(frames: int) -> None:
+    told = rows(frames)
+    found = summary(told, told, np.ones(frames, bool), 30.0, "r")
+    assert found.overall == pytest.approx(1)
+    assert found.late_ms in (None, 0.0)
+    assert (found.chance is None) == (frames == 1)
+
+
+def test_who_knows_only_that_there_is_speech_reads_no_more_than_chance() -> None:
+    heard, spoken = rows(90) + 1, ALL.copy()
+    heard[30:60], spoken[30:60] = -3, False  # a pause sounds alike everywhere, and unlike speech
+    found = summary(np.ones((90, 20), np.float32), heard, spoken, 30.0, "r")
+    assert found.chance == pytest.approx(found.overall, abs=1e-6)
+    assert found.late_ms is None
 
 
 def test_silence_does_not_count() -> None:
@@ -232,6 +250,8 @@ def test_the_shipped_reader_tells_lips_that_fit_from_others(tmp_path: Path, monk
     animate_file(speech, [motion], model="selftalk-tiny", options=how, export_options=ExportOptions(), device="cpu")
     found = score(speech, motion, ScoreOptions(device="cpu"))
     assert found.reader == "lips-tiny"
+    assert found.chance is not None
+    assert found.late_ms is not None
     assert found.overall > found.chance + 0.2
     assert abs(found.late_ms) < 70
 

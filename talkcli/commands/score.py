@@ -51,6 +51,8 @@ def score(
         return
     rows = [[f"{place} s", "-" if value is None else f"{value:.3f}"] for place, value in enumerate(found.seconds)]
     typer.echo(table(["from", "readability"], [*rows, ["overall", f"{found.overall:.3f}"]]))
-    typer.echo(f"other sound: {found.chance:.3f}; lips late by {found.late_ms:.0f} ms; read by {found.reader}")
+    chance = "-" if found.chance is None else f"{found.chance:.3f}"
+    late = "no more than chance" if found.late_ms is None else f"lips late by {found.late_ms:.0f} ms"
+    typer.echo(f"other sound: {chance}; {late}; read by {found.reader}")
     if plot is not None:
         typer.echo(plot)

@@ -15,7 +15,7 @@ import numpy as np
 
 from talkcli import config as configs
 from talkcli.audio import SUFFIXES, load_audio
-from talkcli.clip import CorpusInfo, Floats, Ints, Topology
+from talkcli.clip import Audio, CorpusInfo, Floats, Ints, Topology
 from talkcli.console import counted, some
 from talkcli.datasets.base import RawClip, Recipe, Split
 from talkcli.datasets.folder_config import CONFIG, FolderConfig, Subject, placed
@@ -29,6 +29,7 @@ from talkcli.files.motion import FOLDER, READERS, open_motion
 from talkcli.files.paths import inside, regular_files
 from talkcli.phones import tidy
 from talkcli.phones.files import PHONE_SUFFIXES, TEXT_SUFFIXES, read_phones, read_text
+from talkcli.prepared import RATE
 
 Kind = Literal["audio", "motion", "text", "phones"]
 KINDS: dict[Kind, tuple[str, ...]] = {
@@ -79,6 +80,8 @@ class Folder:
         unused = [p for p in patterns if not any(fnmatchcase(clip, p) for clip in self.clips)]
         if unused:
             yield f"no clip matches {some(unused)} of [split] in {self.path.name}"
+        if not self.config.audio:
+            yield "there is no sound (`audio` is empty): silence stands for it, and the data serve as dual.meshes alone"
         left = [clip for clip in self.clips if self.split(clip) is None]
         if left:
             yield f"{counted(len(left), 'clip')} matching nothing in [split], left out: {some(left)}"
@@ -156,7 +159,6 @@ class Folder:
         config, clip = self.config, recipe.name
         if wrong := recipe.data.get("wrong"):
             raise TalkError(wrong)
-        audio = load_audio(self.files["audio"][clip])
         motion = open_motion(self.files["motion"][clip], self.topology.vertices, config.fps)
         if motion.fps is not None and abs(motion.fps - config.fps) > 1e-3 * config.fps:
             name = self.files["motion"][clip].name
@@ -164,6 +166,7 @@ class Folder:
                 f"{name} has {motion.fps:g} frames a second and {self.path.name} says {config.fps:g}: mend one"
             )
         vertices = placed(motion.vertices, config)
+        audio = load_audio(self.files["audio"][clip]) if config.audio else _silence(len(vertices) / config.fps)
         path = self.files["phones"].get(clip)
         phones = tidy(read_phones(path, config.phone_tier), audio.seconds) if path else []
         return recorded(audio, vertices, config.fps, recipe.subject, self.templates, phones)
@@ -230,8 +233,8 @@ def _has_config(folder: Path) -> bool:
 
 def _files(root: Path, kind: Kind, config: FolderConfig) -> Iterator[tuple[str, Path]]:
     """(clip, path) of the files of a kind; folders of frames count as one."""
-    folder = inside(root, getattr(config, kind))
-    if not folder.is_dir():
+    folder = inside(root, getattr(config, kind) or ".")
+    if not getattr(config, kind) or not folder.is_dir():
         return
     seen: dict[str, Path] = {}
     suffixes = (".txt",) if kind == "text" and config.text == config.phones else KINDS[kind]
@@ -247,9 +250,14 @@ def _files(root: Path, kind: Kind, config: FolderConfig) -> Iterator[tuple[str, 
         yield clip, path
 
 
+def _silence(seconds: float) -> Audio:
+    return Audio(np.zeros(round(seconds * RATE), np.float32), RATE)
+
+
 def _pairs(config: FolderConfig, files: Mapping[Kind, Mapping[str, Path]]) -> tuple[list[str], list[str]]:
     """The clips that have sound and motion and a subject, and what to tell of the others."""
-    sound, motion = set(files["audio"]), set(files["motion"])
+    motion = set(files["motion"])
+    sound = set(files["audio"]) if config.audio else motion
     if not sound & motion:
         if sound and motion:
             raise TalkError(

@@ -107,7 +107,7 @@ def openings(
 
 
 def readability(
-    agreement: Doubles, seconds: Sequence[float | None], spoken: NDArray[np.bool_], chance: float, fps: float
+    agreement: Doubles, seconds: Sequence[float | None], spoken: NDArray[np.bool_], chance: float | None, fps: float
 ) -> bytes:
     """How far the lips of each frame (T,) agree with the sound, and of each second; frames where nobody speaks are
     shaded, and chance is what other sound would get."""
@@ -118,7 +118,8 @@ def readability(
             if value is not None:
                 ends = [1000 * place, min(1000 * (place + 1), 1000 * len(agreement) / fps)]
                 axes.plot(ends, [value] * 2, color=COLORS[0], linewidth=2.6, label="_" if place else "second")
-        axes.axhline(chance, color=COLORS[1], linewidth=1, linestyle="--", label="other sound")
+        if chance is not None:
+            axes.axhline(chance, color=COLORS[1], linewidth=1, linestyle="--", label="other sound")
         silent = np.flatnonzero(np.diff(np.concatenate([[False], ~spoken, [False]]).astype(int)))
         for start, end in silent.reshape(-1, 2):
             axes.axvspan(1000 * start / fps, 1000 * end / fps, color=INK, alpha=0.12, linewidth=0)

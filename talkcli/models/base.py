@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -38,6 +38,9 @@ from talkcli.models.surroundings import PartOfSound, Surroundings
 from talkcli.models.wav2vec2 import EncoderLayer
 from talkcli.phones.keys import KeyRule
 from talkcli.stages import stage
+
+if TYPE_CHECKING:
+    from talkcli.models.recognizer import RecognizerConfig
 
 
 def pick_device(name: str) -> torch.device:
@@ -101,7 +104,9 @@ class TalkModel(nn.Module, ABC):
     learns_dual: ClassVar[bool] = False  # trained with the dual task unless the config says else; see dual.py
     whole_clips: bool = False  # losses() takes a clip's sound and motion as they are, however long each is
     hears_phones: bool = False  # its encoder has a phone head
+    decodes_alone: bool = True  # decode() needs no motion of a method within this one
     key_rule: KeyRule | None = None  # where the method has key frames: which they are
+    asks: RecognizerConfig | None = None  # a recogniser that hears each clip once, before training
     listener: Listener | None = None  # after begin_training(): what losses() wants to be told of the sound
     audio_encoder: Any  # one of ENCODERS
     period: int = 1  # frames after which a frame's place is told alike again

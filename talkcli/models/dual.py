@@ -17,9 +17,9 @@ from talkcli.errors import TalkError
 from talkcli.models.base import Pretrain, TalkModel
 from talkcli.models.batch import Batch, Framed, Heard, Listener, Told
 from talkcli.models.duality import contrast, held, nearness, quiet, relational
-from talkcli.models.lipreader import LipReader, LipReaderConfig, Read, ReaderConfig
+from talkcli.models.lipreader import LipReader, LipReaderConfig, ReaderConfig
 from talkcli.models.losses import position
-from talkcli.models.recognizer import listener
+from talkcli.models.recognizer import listener, recognizer_class
 
 STEADY = 0.99  # how slowly the statistics of reading change
 
@@ -60,7 +60,8 @@ class Dual(nn.Module):
     def __init__(self, host: TalkModel, config: DualConfig) -> None:
         """Leaves the host's random numbers alone: without weights, it learns as it does by itself."""
         super().__init__()
-        self.host, self.config = host, config
+        self.host, self.config, self.begun = host, config, False
+        self._check()
         ear, mouth = host.ends()
         with torch.random.fork_rng(devices=[]):
             own = self._reader_config(mouth)
@@ -76,6 +77,24 @@ class Dual(nn.Module):
         width = self.reader.to_target.out_features
         self.register_buffer("read_mean", torch.zeros(width))
         self.register_buffer("read_deviation", torch.zeros(width))
+
+    def _check(self) -> None:
+        """
+        Raises:
+            TalkError: host and reader ask two recognisers, or the host cannot learn from unpaired data.
+        """
+        host, asked, mine = self.host, self.host.asks, self.config.reader.recognizer
+        if asked is not None and not recognizer_class(mine).asked_once:
+            raise TalkError("the method asks a recogniser: set dual.reader.recognizer to model.recognizer")
+        if asked is not None and mine.hub.source != asked.hub.source:
+            raise TalkError("method and lip reader ask two recognisers: set dual.reader.recognizer.hub to the model's")
+        if self.config.sounds and host.key_rule and host.key_rule.source == "phones" and not host.hears_phones:
+            raise TalkError(
+                "dual.sounds: the key frames of this model come from phones, and these sounds have none: set "
+                "model.keys.source=uniform, or model.encoder=tiny"
+            )
+        if self.config.meshes and not host.decodes_alone:
+            raise TalkError("dual.meshes: a model with model.host.source cannot learn from meshes alone: leave one out")
 
     def _reader_config(self, mouth: nn.Module) -> LipReaderConfig:
         own: Any = self.host.config
@@ -100,25 +119,33 @@ class Dual(nn.Module):
         return self.host.cross_decoder
 
     def begin_training(self, pretrain: Pretrain) -> None:
-        """The host's parts first, as if it were alone.
-
-        Raises:
-            TalkError: host and reader want to be told by two recognisers.
-        """
+        """The host's parts first, as if it were alone."""
         self.host.begin_training(pretrain)
-        with torch.random.fork_rng(devices=[]):
-            self.reader.begin_training(pretrain)
-        own = listener(self.config.reader.recognizer) if self.reader.asked_once else None
-        asked = self.host.listener
-        if own is not None and asked is not None and own.key != asked.key:
-            raise TalkError("method and lip reader ask two recognisers: set dual.reader.recognizer.hub to the model's")
-        if asked is not None and own is None:
-            raise TalkError("the method asks a recogniser: set dual.reader.recognizer to model.recognizer")
-        self.listener = own
+        if not self.begun:
+            with torch.random.fork_rng(devices=[]):
+                self.reader.begin_training(pretrain)
+        self.listener = listener(self.config.reader.recognizer) if self.reader.asked_once else None
 
     def measure(self, batches: Iterable[Batch]) -> None:
-        """What the reader must know of the training clips."""
-        self.reader.measure(batches)
+        """What the reader must know of the training clips, unless it has been told of others."""
+        if not self.begun:
+            self.reader.measure(batches)
+
+    def start(self, reader: LipReader, source: str) -> None:
+        """Begin with a reader that was trained elsewhere, its recogniser and its statistics with it. What the method
+        shares with it begins as that reader's as well.
+
+        Raises:
+            TalkError: it is of another size.
+        """
+        own, found = self.reader.state_dict(), reader.state_dict()
+        if {name: tensor.shape for name, tensor in own.items()} != {name: t.shape for name, t in found.items()}:
+            raise TalkError(
+                f"dual.init: '{source}' is a lip reader of another size than this one: it was trained with "
+                f"model.width={reader.config.width}, model.basis={reader.config.basis} and other dual.reader settings"
+            )
+        self.reader.load_state_dict(found)
+        self.begun = True
 
     def at(self, progress: float) -> float:
         self.progress = progress
@@ -152,7 +179,8 @@ class Dual(nn.Module):
         heard, moved = self._latents(told)
         read = self.reader(batch.motion, frames)
         reading = self.reader.heard(batch.speech, batch.reading)
-        self._remember(read, frames)
+        if batch.sounds is not None:
+            self._remember(batch.motion, frames)
         zero = told.motion.new_zeros(())
 
         def later(weight: float, term: Callable[[], Tensor]) -> Tensor:
@@ -203,7 +231,7 @@ class Dual(nn.Module):
         """
         with quiet(self.reader):
             meant = read
-            if meant is None or self.config.reader.dropout:
+            if meant is None or self.reader.config.reader.dropout:
                 with torch.no_grad():
                     meant = self.reader(recorded, frames).told
             with held(self.reader):
@@ -212,9 +240,10 @@ class Dual(nn.Module):
     # -- unpaired data --
 
     @torch.no_grad()
-    def _remember(self, read: Read, frames: Tensor) -> None:
-        """What the reader says of recorded motion, on the whole."""
-        mean, deviation = statistics(read.told, frames)
+    def _remember(self, recorded: Tensor, frames: Tensor) -> None:
+        """What the reader says of recorded motion, on the whole; as it reads made motion, without dropout."""
+        with quiet(self.reader):
+            mean, deviation = statistics(self.reader(recorded, frames).told, frames)
         fresh = not bool(self.read_deviation.any())
         for known, now in ((self.read_mean, mean), (self.read_deviation, deviation)):
             known.copy_(now if fresh else STEADY * known + (1 - STEADY) * now)

@@ -122,12 +122,11 @@ class DualTalker(FaceFormer):
         return exactly(self.vertice_map_r, hidden)
 
     def learn(self, batch: Batch) -> Told:
-        """ar: fed with recorded frames that tremble a little, and with its own in the last part of the training."""
-        fed = self.training and self.config.feeding == "recorded"
-        if self.config.decoder == "parallel" or (fed and self.progress >= 1 - self.config.own_frames):
+        """ar: fed with recorded frames that tremble a little, and with its own in the last part of the training and in
+        validation."""
+        own = self.config.feeding == "predicted" or self.progress >= 1 - self.config.own_frames
+        if self.config.decoder == "parallel" or own or not self.training:
             return self.tell(batch.speech, batch.style, batch.frames)
-        if not fed:
-            return super().learn(batch)
         framed = self.listen(batch.speech, batch.frames)
         recorded = batch.cut(framed.frames).motion
         if self.config.noise:

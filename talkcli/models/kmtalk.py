@@ -80,6 +80,7 @@ class KMTalk(TalkModel):
         if config.host.source:
             self.host, known = build_host(config.host, corpus, self.basis)
             self.config = replace(self.config, host=known)
+            self.decodes_alone = False
         else:
             self.key_decoder = KeyDecoder(config, motion)
         tied = self.key_decoder.to_motion if config.tie_heads and self.key_decoder is not None else None

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -51,7 +52,7 @@ class ReaderConfig:
     heads: int = 4
     reach: int = 8  # frames on either side that a layer looks at
     dropout: float = 0.1
-    # reads through the method's own decoder, in place of layers of its own, with that one's heads and dropout
+    # reads through the method's own decoder, in place of layers, heads and dropout of its own
     share_decoder: bool = False
     recognizer: RecognizerConfig = field(default_factory=_frozen_base)
 
@@ -59,6 +60,10 @@ class ReaderConfig:
         for name, least in (("layers", 1), ("heads", 1), ("reach", 0), ("dropout", 0)):
             if getattr(self, name) < least:
                 raise TalkError(f"{name} of the lip reader is {getattr(self, name)}: give {least} or more")
+        if self.dropout >= 1:
+            raise TalkError(f"dropout of the lip reader is {self.dropout}: give 0 or more, and less than 1")
+        if self.recognizer.targets != "cached":
+            raise TalkError("a lip reader's targets never change: leave dual.reader.recognizer.targets=cached")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +122,9 @@ class LipReader(nn.Module):
             self.spelling = self.recognizer.spelling
         if reader.target == "text" and not symbols:
             raise TalkError(f"the recogniser '{reader.recognizer.name}' spells nothing: choose tiny or wav2vec2")
-        self.register_buffer("only", self._only(corpus.topology), persistent=False)
+        self.region = ringed(corpus.topology, self.basis.indices("lips")) if reader.region == "lips" else None
+        only = None if self.region is None else self.basis.only(self.region)
+        self.register_buffer("only", only, persistent=False)
         self.embed = embed or nn.Linear(self.basis.coefficients, width)
         shape = (width, reader.heads, 2 * width, reader.dropout)
         self.layers = nn.ModuleList()
@@ -135,11 +142,6 @@ class LipReader(nn.Module):
         ):
             self.register_buffer(name, start)
 
-    def _only(self, topology: Topology) -> Tensor | None:
-        if self.config.reader.region == "face":
-            return None
-        return self.basis.only(ringed(topology, self.basis.indices("lips")))
-
     def begin_training(self, pretrain: Pretrain) -> None:
         """Train the recogniser first where it is the tiny one."""
         if self.recognizer is not None and self.recognizer.trained_first:
@@ -155,13 +157,31 @@ class LipReader(nn.Module):
         own = (motion.float() - self.motion_mean) / self.motion_scale
         if masked and self.only is not None:
             own = self.basis.restrict(own, self.only)
+        return self._embedded(own, first)
+
+    def _seen(self, displacements: Floats) -> Tensor:
+        """Any motion (T, V, 3) as `encode` has it before it is embedded, (1, T, K): of the region alone, whatever the
+        basis makes of the others."""
+        if self.region is None or self.only is None:
+            own = torch.from_numpy(self.basis.encode(displacements)).to(self.motion_mean.device)
+            return ((own - self.motion_mean) / self.motion_scale)[None]
+        inside = np.zeros_like(displacements)
+        inside[:, self.region.numpy()] = displacements[:, self.region.numpy()]
+        own = torch.from_numpy(self.basis.encode(inside)).to(self.motion_mean.device)
+        return ((own - self.basis.restrict(self.motion_mean[None], self.only)) / self.motion_scale)[None]
+
+    def _embedded(self, own: Tensor, first: int) -> Tensor:
         hidden: Tensor = self.embed(own)
         code = periodic_code(first % self.config.period + hidden.shape[1], hidden.shape[2], self.config.period)
         return hidden + code[-hidden.shape[1] :].to(hidden)
 
     def forward(self, motion: Tensor, frames: Tensor, first: int = 0) -> Read:
         """Motion (B, T, K), of which frames (B,) count."""
-        hidden, reader = self.encode(motion, masked=True, first=first), self.config.reader
+        return self._read(self.encode(motion, masked=True, first=first), frames)
+
+    def _read(self, hidden: Tensor, frames: Tensor) -> Read:
+        """Encoded motion (B, T, D)."""
+        reader = self.config.reader
         longest = hidden.shape[1]
         now = torch.arange(longest, device=frames.device)
         if bool((frames == longest).all()):  # one mask for all
@@ -198,7 +218,10 @@ class LipReader(nn.Module):
     def _matched(self, reading: Reading, frames: Tensor) -> Tensor:
         hidden = reading.hidden.float()
         if self.config.time_map == "time":
-            return match_frames(hidden, self.rate, int(frames.max()), self.corpus.fps, "time")
+            last = (reading.steps - 1).clamp(min=0)  # a clip's, whatever it is padded with
+            now = torch.arange(hidden.shape[1], device=hidden.device)
+            held = torch.minimum(now[None], last[:, None])[..., None].expand_as(hidden)
+            return match_frames(hidden.gather(1, held), self.rate, int(frames.max()), self.corpus.fps, "time")
         return stretch(hidden, reading.steps, frames)
 
     def error(self, told: Tensor, reading: Reading, frames: Tensor) -> Tensor:
@@ -215,6 +238,11 @@ class LipReader(nn.Module):
         """Frames on either side that have a say in what is read from one."""
         return max(1, len(self.layers)) * self.config.reader.reach
 
+    def check_frames(self) -> None:
+        """Raises TalkError unless it reads frames: text has none."""
+        if self.config.reader.target != "audio":
+            raise TalkError("this lip reader reads text, not frames: give one that was trained with target=audio")
+
     @torch.inference_mode()
     def judge(self, displacements: Floats, samples: Floats, first: int) -> tuple[Floats, Floats]:
         """What is read from a stretch of motion (T, V, 3), whose first frame has the number first, and what is heard in
@@ -223,15 +251,13 @@ class LipReader(nn.Module):
         Raises:
             TalkError: the reader reads text, which has no single frames.
         """
-        if self.config.reader.target != "audio":
-            raise TalkError("this lip reader reads text, not frames: give one that was trained with target=audio")
+        self.check_frames()
         self.eval()
         device = self.motion_mean.device
         frames = torch.tensor([len(displacements)], device=device)
-        motion = torch.from_numpy(self.basis.encode(displacements))[None].to(device)
         posteriors = torch.from_numpy(phone_posteriors(samples))[None] if self.wants_posteriors else None
         speech = Speech(torch.from_numpy(samples)[None], torch.tensor([len(samples)]), posteriors).to(device)
-        told = self(motion, frames, first).told
+        told = self._read(self._embedded(self._seen(displacements), first), frames).told
         target = self.target(self.heard(speech), frames)
         return told[0].float().cpu().numpy(), target[0].float().cpu().numpy()
 

@@ -73,6 +73,7 @@ class SelfTalk(TalkModel):
         made = recognizer_class(config.recognizer)
         self.wants_posteriors = self.wants_posteriors or made.wants_posteriors
         self.asks_once = config.recognizer.targets == "cached" and made.asked_once
+        self.asks = config.recognizer if self.asks_once else None
         self.whole_clips = self.asks_once or self.whole_clips
         self.lips = "lip_reading" if "lip_reading" in corpus.topology.regions else "lips"  # what the interpreter sees
         steps = 2 if config.time_map == "stack" else 1
@@ -191,7 +192,7 @@ class SelfTalk(TalkModel):
 
     def reading(self, motion: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The interpreter's two terms: its features against the recogniser's, its symbols against the transcript."""
-        told = batch.reading
+        told = batch.reading if self.asks_once else None  # else it is somebody else's
         if told is None:
             with torch.no_grad():
                 self.text_encoder.train(self.config.recognizer.targets == "live")

@@ -95,7 +95,7 @@ def _paired(model: TalkModel, config: DualConfig, corpus: Corpus) -> Dual:
     check_unpaired(config.sounds, config.meshes, corpus)
     dual = Dual(model, config)
     if config.init:
-        start_from(dual.reader, load_reader(config.init).reader, "dual.init", config.init)
+        dual.start(load_reader(config.init).reader, config.init)
     return dual
 
 

@@ -26,7 +26,8 @@ from talkcli.files.paths import regular_files
 from talkcli.models.batch import RATE
 from talkcli.prepared import MANIFEST, Corpus
 
-VERSION = 1
+VERSION = 2
+LONGEST = 30.0  # seconds that are heard at once where clips are heard whole: an hour would not fit
 SHORTEST = 0.2  # seconds: shorter sound says nothing
 POSTERIOR_RATE = 100
 
@@ -41,6 +42,7 @@ class Sounds:
         """
         self.posteriors = posteriors
         self.files: list[tuple[str, Callable[[], Audio]]] = []
+        stamps: list[tuple[int, int]] = []
         if (source / MANIFEST).is_file():
             corpus = Corpus.open(source)
             for entry in corpus.part("train"):
@@ -50,9 +52,10 @@ class Sounds:
                 if path.suffix.lower() in SUFFIXES:
                     name = str(path.relative_to(source))
                     self.files.append((name, lambda path=path: load_audio(path, RATE)))  # type: ignore[misc]
+                    stamps.append((path.stat().st_size, path.stat().st_mtime_ns))
         if not self.files:
             raise TalkError(f"dual.sounds: '{source}' has no sound: give a folder of sound files, or prepared data")
-        told = [VERSION, str(source.resolve()), posteriors, [name for name, _ in self.files]]
+        told = [VERSION, str(source.resolve()), posteriors, [name for name, _ in self.files], stamps]
         self.folder = cache / f"sounds-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]}"
 
     def __len__(self) -> int:
@@ -96,12 +99,12 @@ class Sounds:
     def load(
         self, place: int, longest: float, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Samples (S,) of a sound, or of so many seconds of it where longest is not 0, and their posteriors (P, 42)."""
+        """Samples (S,) of a sound, of so many seconds of it (0: of LONGEST), and their posteriors (P, 42)."""
         arrays = load_file(self.file(place))
         samples, posteriors = arrays["samples"], arrays.get("posteriors")
         hop = RATE // POSTERIOR_RATE
-        steps = round(longest * POSTERIOR_RATE)
-        if steps and len(samples) > steps * hop:
+        steps = round((longest or LONGEST) * POSTERIOR_RATE)
+        if len(samples) > steps * hop:
             start = int(rng.integers(len(samples) // hop - steps + 1))
             samples = samples[start * hop : (start + steps) * hop]
             posteriors = None if posteriors is None else posteriors[start : start + steps + 1]

@@ -74,6 +74,19 @@ def test_units_and_axes_are_put_right(keys: str, turned: Callable[[np.ndarray], 
         assert np.allclose(corpus.template(entry.subject), make_template(entry.subject), atol=1e-6)
 
 
+def test_motion_without_sound_is_kept_with_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clips = make_folder(tmp_path / "raw", f'audio = ""\n{TOML}')
+    for path in (tmp_path / "raw" / "audio").iterdir():
+        path.unlink()
+    corpus = prepared(tmp_path)
+    assert "the data serve as dual.meshes alone" in capsys.readouterr().err
+    for entry in corpus.clips:
+        assert np.allclose(corpus.vertices(entry), clips[entry.name], atol=1e-7)
+        audio = corpus.audio(entry)
+        assert audio.seconds == pytest.approx(0.48, abs=1e-3)
+        assert not audio.samples.any()
+
+
 def test_a_unit_of_its_own_is_kept_and_told(tmp_path: Path) -> None:
     clips = make_folder(tmp_path / "raw", f'unit = "own"\nmetres = 0.18\n{TOML}')
     corpus = prepared(tmp_path)

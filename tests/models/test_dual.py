@@ -10,13 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from talkcli import config as configs
 from talkcli.errors import TalkError
 from talkcli.models import METHODS
-from talkcli.models.batch import Batch, Keys, Listener, Reading
+from talkcli.models.batch import Batch, Keys, Reading
 from talkcli.models.checkpoint import load_checkpoint, load_reader, save_checkpoint
-from talkcli.models.dual import Dual
+from talkcli.models.dual import Dual, DualConfig
 from talkcli.models.places import READER
-from tests.make_models import PLATE, gradient, make_batch, make_dual, make_info
+from tests.make_models import PLATE, gradient, make_batch, make_dual, make_info, make_method
+from tests.models.test_encoders import save_hub
 
 TERMS = ["reading", "duality", "cycle", "consistency"]
 AR = ["decoder=ar"]
@@ -106,10 +108,12 @@ def test_consistency_teaches_the_decoder_alone() -> None:
     assert gradient(of(dual.reader)) == 0
 
 
-def test_lips_that_are_as_recorded_are_read_as_recorded() -> None:
-    dual = make_dual("dualtalker", "reader.dropout=0.5")
+@pytest.mark.parametrize("changes", [(), ("reader.dropout=0.5",), ("reader.share_decoder=true",)])
+def test_lips_that_are_as_recorded_are_read_as_recorded(changes: tuple[str, ...]) -> None:
+    dual = make_dual("dualtalker", *changes, model=["dropout=0.5"])
     batch = batch_for(dual, 0.5)
-    assert dual.cycle(batch.motion, batch.motion, batch.frames).item() == pytest.approx(0, abs=1e-9)
+    read = dual.reader(batch.motion, batch.frames).told
+    assert dual.cycle(batch.motion, batch.motion, batch.frames, read).item() == pytest.approx(0, abs=1e-9)
     assert dual.cycle(batch.motion + 1, batch.motion, batch.frames) > 1e-4
     assert dual.reader.training
 
@@ -357,12 +361,58 @@ def test_meshes_without_sound_teach_the_reader_alone() -> None:
 # -- what cannot be -------------------------------------------------------------------------------------------------
 
 
-def test_two_recognisers_are_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    dual = make_dual("selftalk")
-    monkeypatch.setattr(dual.host, "begin_training", lambda pretrain: None)
-    dual.host.listener = Listener("a", lambda device: lambda speech: Reading(*torch.zeros(3)))
-    with pytest.raises(TalkError, match=r"set dual\.reader\.recognizer to model\.recognizer"):
-        dual.begin_training(lambda name, part: None)
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ((), r"set dual\.reader\.recognizer to model\.recognizer"),
+        (("reader.recognizer.name=wav2vec2", "reader.recognizer.hub.source=b"), "ask two recognisers"),
+    ],
+)
+def test_two_recognisers_are_one_too_many(
+    changes: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_hub(tmp_path / "a", "wav2vec2")
+    save_hub(tmp_path / "b", "wav2vec2")
+    asking = ["recognizer.name=wav2vec2", "recognizer.hub.source=a", "interpreter_width=32"]
+    with pytest.raises(TalkError, match=told):
+        make_dual("selftalk", *changes, model=asking)
+
+
+def test_what_the_lip_reader_was_told_is_not_what_a_host_that_asks_in_every_step_hears() -> None:
+    host = make_dual("selftalk").host
+    batch = make_batch(host, 0.5)  # type: ignore[arg-type]
+    said = replace(
+        batch, reading=Reading(torch.randn(1, 50, 7), torch.zeros(1, 50, dtype=torch.long), torch.tensor([50]))
+    )
+    torch.manual_seed(0)
+    expected = host.losses(batch)
+    torch.manual_seed(0)
+    assert all(torch.equal(value, expected[name]) for name, value in host.losses(said).items())
+
+
+def test_a_host_whose_keys_are_told_by_phones_hears_no_sounds_without() -> None:
+    host = make_method("kmtalk", "schedule=joint", "keys.source=phones")
+    host.hears_phones = False
+    config = configs.load(DualConfig, overrides=["sounds=somewhere", "reader.recognizer.name=posteriors"])
+    with pytest.raises(TalkError, match=r"dual\.sounds: the key frames of this model come from phones"):
+        Dual(host, config)
+    host.decodes_alone = False
+    config = configs.load(DualConfig, overrides=["meshes=somewhere", "reader.recognizer.name=posteriors"])
+    with pytest.raises(TalkError, match=r"dual\.meshes: a model with model\.host\.source"):
+        Dual(host, config)
+
+
+def test_a_reader_of_another_size_is_no_beginning() -> None:
+    dual = make_dual("dualtalker")
+    other = make_dual("dualtalker", "reader.layers=3").reader
+    with pytest.raises(TalkError, match=r"dual\.init: 'there' is a lip reader of another size"):
+        dual.start(other, "there")
+    same = make_dual("dualtalker", model=["position_weight=2.0"]).reader
+    torch.nn.init.ones_(same.motion_mean)
+    dual.start(same, "there")
+    dual.measure([batch_for(dual, 0.5)])
+    assert torch.equal(dual.reader.motion_mean, torch.ones_like(same.motion_mean))
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,14 @@ def test_what_stands_still_while_the_sound_changes_is_not_consistent_and_its_gra
 
 
 def test_consistency_looks_no_further_than_its_reach() -> None:
-    """Two frames so far apart that no window holds both may be anything to each other."""
-    heard = torch.zeros(1, 20, 4)
-    heard[:, :3, 0], heard[:, -3:, 1] = 1, 1
-    alike = likeness(heard, FRAMES)[0]
-    assert alike[0, 1] == pytest.approx(1, abs=1e-4)
-    assert alike[0, -1] < 0.99
+    """The term is the mean over frames as far apart as that, and over no others."""
+    moved, heard = torch.randn(1, 40, 4), torch.randn(1, 40, 4)
+    frames = torch.tensor([40])
+    away = (likeness(moved, frames) - likeness(heard, frames)).square()[0]
+    now = torch.arange(40)
+    near = (now[:, None] - now).abs() <= 12
+    assert torch.allclose(relational(moved, heard, frames), away[near].mean())
+    assert not torch.allclose(away[near].mean(), away.mean(), atol=1e-4)
 
 
 def test_swapping_two_distant_frames_is_noticed_by_the_contrast() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from talkcli import config as configs
 from talkcli.errors import TalkError
-from talkcli.models.batch import Batch
+from talkcli.models.batch import Batch, Reading
 from talkcli.models.lipreader import LipReader, LipReaderConfig, Moments, ringed
+from tests.make import make_tone
 from tests.make_models import PLATE, make_batch, make_dual, make_info, make_method
 
 SMALL = ("width=16", "time_map=time", "reader.heads=2", "reader.recognizer.name=posteriors", "reader.dropout=0.0")
@@ -52,6 +54,33 @@ def test_in_a_basis_too_only_the_lips_are_read() -> None:
     nine = torch.tensor([9])
     assert (basis.decode(moved) - basis.decode(motion)).abs().max() > 1e-3
     assert torch.allclose(reader(moved, nine).told, reader(motion, nine).told, atol=1e-3)
+
+
+@pytest.mark.parametrize("basis", ["none", "rig"])
+def test_any_motion_is_judged_by_its_lips(basis: str) -> None:
+    """Also what the basis cannot hold, as another tool's turn of the head."""
+    reader = made(f"basis={basis}", plate=False)
+    region = ringed(reader.corpus.topology, reader.basis.indices("lips")).numpy()
+    rng = np.random.default_rng(0)
+    inside = reader.basis.decode(0.1 * torch.randn(9, reader.basis.coefficients)).numpy().astype(np.float32)
+    moved = inside + 0.01 * rng.standard_normal(inside.shape).astype(np.float32)
+    moved[:, region] = inside[:, region]
+    samples = make_tone(0.3).samples
+    one, other = (reader.judge(each, samples, 0)[0] for each in (inside, moved))
+    assert np.allclose(one, other, atol=1e-5)
+    own = torch.from_numpy(reader.basis.encode(inside))[None]
+    assert np.allclose(one, reader(own, torch.tensor([9])).told[0].detach().numpy(), atol=1e-3)
+
+
+def test_a_padded_clips_targets_are_its_own() -> None:
+    reader = made()
+    hidden = torch.randn(2, 30, 42)
+    hidden[1, 20:] = 0
+    steps = torch.tensor([30, 20])
+    frames = torch.tensor([18, 12])
+    together = reader.target(Reading(hidden, torch.zeros(2, 30, dtype=torch.long), steps), frames)
+    alone = reader.target(Reading(hidden[1:, :20], torch.zeros(1, 20, dtype=torch.long), steps[1:]), frames[1:])
+    assert torch.allclose(together[1, :12], alone[0])
 
 
 def test_a_frame_sees_so_many_frames_on_either_side_and_no_more() -> None:
@@ -138,5 +167,9 @@ def test_what_cannot_be_is_told() -> None:
         made("reader.target=text")
     with pytest.raises(TalkError, match="no even multiple of the lip reader's heads 3"):
         made("reader.heads=3")
+    with pytest.raises(TalkError, match=r"dropout of the lip reader is 1\.5"):
+        made("reader.dropout=1.5")
+    with pytest.raises(TalkError, match="targets never change"):
+        made("reader.recognizer.targets=live")
     with pytest.raises(TalkError, match="layers of the lip reader is 0"):
         made("reader.layers=0")

@@ -151,7 +151,7 @@ def assert_same_run(run: Path, unbroken: Path) -> None:
         assert (run / table.name).read_text() == table.read_text()
 
 
-@pytest.mark.parametrize("method", ["faceformer", "dualtalker"])
+@pytest.mark.parametrize("method", METHODS)
 def test_without_weights_a_pair_learns_as_the_method_alone(prepared: Path, tmp_path: Path, method: str) -> None:
     """Bit for bit, whatever looks at all gradients or draws random numbers."""
     nothing = [f"dual.{name}_weight=0" for name in ("reading", "duality", "consistency")]

@@ -33,6 +33,22 @@ def clips_of(prepared: Path, store: Store) -> Clips:
     return Clips(prepared, store, "train", 50.0, crop_seconds=0.6, copies=0, seed=0)
 
 
+def test_a_sound_that_was_replaced_is_heard_anew(sounds: Path, tmp_path: Path) -> None:
+    before = Sounds(sounds, tmp_path, posteriors=False)
+    assert Sounds(sounds, tmp_path, posteriors=False).folder == before.folder
+    save_sound(sounds / "deep" / "a.wav", make_tone(0.7).samples)
+    assert Sounds(sounds, tmp_path, posteriors=False).folder != before.folder
+
+
+def test_of_a_long_sound_half_a_minute_is_heard_at_once(tmp_path: Path) -> None:
+    (tmp_path / "sounds").mkdir()
+    save_sound(tmp_path / "sounds" / "long.wav", make_tone(33.0).samples)
+    sounds = Sounds(tmp_path / "sounds", tmp_path, posteriors=False)
+    sounds.make()
+    samples, _ = sounds.load(0, 0.0, np.random.default_rng(0))
+    assert len(samples) == 30 * 16000
+
+
 def test_a_folder_of_sounds_is_heard_once(sounds: Path, tmp_path: Path) -> None:
     heard = Sounds(sounds, tmp_path, posteriors=True)
     heard.make()
