@@ -305,11 +305,14 @@ def test_every_method_has_the_three_presets(method: str, prepared: Path, tmp_pat
     }
     released = {"faceformer": 101, "selftalk": 101}  # their loops go from 0 to 100
     clip = 1.0 if method == "dualtalker" else 0.0
-    expected = replace(plain, optim=replace(plain.optim, epochs=released.get(method, 100), clip=clip))
+    ours = told["paper-vocaset"].dual  # of which no paper of the other methods speaks
+    expected = replace(plain, optim=replace(plain.optim, epochs=released.get(method, 100), clip=clip), dual=ours)
     assert configs.to_dict(told["paper-vocaset"]) == configs.to_dict(expected)
     biwi = told["paper-biwi"].model
     assert (biwi.time_map, biwi.width) == ("stack", 2 * plain.model.width)
     assert (told["tiny"].model.encoder, told["tiny"].model.time_map) == ("tiny", "time")
+    asked = getattr(told["paper-vocaset"].model, "recognizer", None)
+    assert asked is None or ours.reader.recognizer.hub.source == asked.hub.source  # or --dual could not be
 
 
 def test_the_papers_training_is_the_default() -> None:
