@@ -165,11 +165,17 @@ def test_preprocess_and_train_are_asked_as_the_readme_says(line: str, monkeypatc
 
 
 @pytest.mark.parametrize("line", lines("talk evaluate"))
-def test_evaluate_writes_its_report(line: str, folder: Path) -> None:
+def test_evaluate_says_or_writes_what_it_found(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_corpus(folder / "data" / "synthetic")
-    assert main([*shlex.split(line)[1:], "--phones", "head"]) == 0
-    assert (folder / "report" / "report.html").stat().st_size > 10000
-    assert (folder / "report" / "result.json").is_file()
+    words = shlex.split(line, comments=True)[1:]
+    assert main([*words, "--phones", "head"]) == 0
+    said = capsys.readouterr().out
+    assert "lip_distance_mm" in said
+    assert ("readability" in said) == ("--reader" in words)
+    if "--out" in words:
+        report = folder / words[words.index("--out") + 1]
+        assert (report / "report.html").stat().st_size > 10000
+        assert (report / "result.json").is_file()
 
 
 @pytest.mark.parametrize("line", lines("talk benchmark"))
