@@ -324,6 +324,7 @@ def test_models_tells_each_shipped_one_and_how_it_was_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("talkcli.resources.MODELS", tmp_path)
+    monkeypatch.setattr("talkcli.resources.READERS", tmp_path / "none")
     assert talk("models") == 0
     said = capsys.readouterr()
     assert said.out == ""
