@@ -6,7 +6,6 @@ Shape letters: T frames, V vertices, C what is read of a frame.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from talkcli.audio import level
 from talkcli.audio.vad import speech_gate
 from talkcli.clip import Audio, CorpusInfo, Floats
 from talkcli.errors import TalkError
+from talkcli.metrics.base import Readable
 from talkcli.models.base import pick_device
 from talkcli.models.checkpoint import ReaderCheckpoint, load_reader
 from talkcli.prepared import Corpus
@@ -44,11 +44,8 @@ def open_reader(source: str, info: CorpusInfo, device: str = "auto") -> ReaderCh
     return found
 
 
-def readable(
-    found: ReaderCheckpoint, sound: Audio, rest: Floats, info: CorpusInfo
-) -> Callable[[NDArray[Any]], tuple[float, int] | None]:
-    """Of a clip with this sound and head at rest (V, 3): what tells how well its motion (T, V, 3), in a corpus' unit
-    and rate, can be read, and in how many frames somebody speaks; None where nobody does."""
+def readable(found: ReaderCheckpoint, sound: Audio, rest: Floats, info: CorpusInfo) -> Readable:
+    """What judges motion in a corpus' unit and rate, of a clip with this sound and head at rest (V, 3)."""
     heard, factor = level(sound), info.metres / found.reader.corpus.metres
     rate = found.reader.corpus.fps
     spoken = speech_gate(heard, rate, max(1, round(heard.seconds * rate))) > 0.5

@@ -49,8 +49,8 @@ class ScoreOptions:
 
 @dataclass(frozen=True, eq=False)
 class Readability:
-    """agreement (T,) of what is read from the lips with what is heard, 0 for a reader that sees nothing and 1 at best;
-    spoken (T,) bool where somebody speaks; seconds, the mean of each second's spoken frames, None where there are none.
+    """agreement (T,) of what is read from the lips with what is heard, 1 at best; spoken (T,) bool where somebody
+    speaks; seconds, the mean of each second's spoken frames, None where there are none.
 
     overall is the mean over all spoken frames; chance the same against other spoken frames of the sound, None where
     there are none; and late_ms the shift of the lips at which they agree best, None where no more is read than by

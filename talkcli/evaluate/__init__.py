@@ -96,7 +96,7 @@ def evaluate(options: EvaluateOptions) -> Evaluation:
             "version": talkcli.__version__,
             "data": str(options.data),
             "sources": [str(source) for source in options.sources],
-            "reader": options.reader,
+            **({"reader": options.reader} if options.reader else {}),
         },
     )
 

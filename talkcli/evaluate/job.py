@@ -5,9 +5,9 @@ Shape letters: T frames, V vertices, S styles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from talkcli.evaluate.predictions import Motion, Predictions
 from talkcli.evaluate.protocols import Protocol
 from talkcli.evaluate.results import ClipResult
 from talkcli.metrics import METRICS, Pair, Settings
-from talkcli.metrics.base import Measured, blocks, squared
+from talkcli.metrics.base import Measured, Readable, blocks, squared
 from talkcli.metrics.vertices import diversity
 from talkcli.prepared import ClipEntry, Corpus
 
@@ -80,14 +80,14 @@ class Job:
             raise TalkError(f"{entry.name}: {bad} of {len(motion)} predicted frames hold NaN or Inf")
         return motion
 
-    def _readable(self, entry: ClipEntry, target: MotionClip) -> Callable[[Motion], tuple[float, int] | None] | None:
+    def _readable(self, entry: ClipEntry, target: MotionClip) -> Readable | None:
         if self.reader is None:
             return None
         from talkcli.reading import readable
 
         return readable(self.reader, self.corpus.audio(entry), target.template, self.corpus.info)
 
-    def _pair(self, target: MotionClip, motion: Motion, frames: int, readable: Any) -> Pair:
+    def _pair(self, target: MotionClip, motion: Motion, frames: int, readable: Readable | None) -> Pair:
         info = self.corpus.info
         return Pair(
             motion[:frames],

@@ -10,7 +10,7 @@ from talkcli.console import counted
 from talkcli.evaluate.plots import color_of
 from talkcli.evaluate.results import Difference, Evaluation, ModelResult, Score, unit_of
 from talkcli.evaluate.statistics import Interval
-from talkcli.evaluate.tables import SURE, number
+from talkcli.evaluate.tables import SILENT, SURE, number
 from talkcli.metrics import METRICS
 
 ARROWS = {"lower": "↓", "higher": "↑", "nearer 0": "→ 0"}
@@ -208,8 +208,7 @@ def left_out(evaluation: Evaluation) -> str:
     silent = [name for name in evaluation.metrics if not any(name in found for found in evaluation.scores.values())]
     if silent:
         listed = escape(", ".join(f"{METRICS[name].title} ({name})" for name in silent))
-        reason = "the data tells no such region, landmarks or phones"
-        parts.append(f'<p class="note">No number for {listed}: {reason}.</p>')
+        parts.append(f'<p class="note">No number for {listed}: {SILENT}.</p>')
     return "".join(parts)
 
 

@@ -12,6 +12,7 @@ from talkcli.evaluate.statistics import Interval
 from talkcli.metrics import METRICS
 
 SURE = 0.05
+SILENT = "the data tells no such region, landmarks, phones or speech"  # why a metric has no number
 
 
 def number(value: float) -> str:
@@ -70,7 +71,7 @@ def _left_out(evaluation: Evaluation) -> list[str]:
                 lines.append(f"{model.name}: {counted(len(names), 'clip')} {what}: {some(names)}")
     silent = [name for name in evaluation.metrics if not any(name in found for found in evaluation.scores.values())]
     if silent:
-        lines.append(f"no number for {', '.join(silent)}: the data tells no such region, landmarks or phones")
+        lines.append(f"no number for {', '.join(silent)}: {SILENT}")
     return lines
 
 

@@ -18,6 +18,9 @@ from talkcli.metrics import lips
 
 Doubles = NDArray[np.float64]
 BLOCK = 8  # frames
+# Of motion (T, V, 3): how well a lip reader reads it against the clip's sound, and in how many frames somebody speaks;
+# None where nobody does
+Readable = Callable[[NDArray[np.floating]], tuple[float, int] | None]
 Better = Literal["lower", "higher", "nearer 0"]
 
 
@@ -47,9 +50,7 @@ class Pair:
     metres: float = 1.0
     phones: Sequence[Phone] = ()
     settings: Settings = field(default_factory=Settings)
-    # of motion (T, V, 3): how well a lip reader reads it against the clip's sound, and in how many frames somebody
-    # speaks; None where nobody does
-    readable: Callable[[NDArray[np.floating]], tuple[float, int] | None] | None = None
+    readable: Readable | None = None
 
     def __post_init__(self) -> None:
         if self.predicted.shape != self.target.shape or self.target.shape[1:] != self.template.shape:
@@ -128,7 +129,7 @@ class Metric:
     """One number: what it is called, in which unit ({u} is the corpus' own), over which vertices, what is better.
 
     stage says which motion it judges: the model's own, or the product's with its contact stage. measure gives None
-    where a clip cannot tell (no such region, landmarks or phones).
+    where a clip cannot tell (no such region, landmarks, phones or speech).
     """
 
     title: str

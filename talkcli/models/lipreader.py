@@ -109,17 +109,7 @@ class LipReader(nn.Module):
         reader, width = config.reader, config.width
         if width % reader.heads or width % 2:
             raise TalkError(f"width {width} is no even multiple of the lip reader's heads {reader.heads}: change them")
-        made = recognizer_class(reader.recognizer)
-        self.wants_posteriors: bool = made.wants_posteriors
-        self.asked_once: bool = made.asked_once
-        self.recognizer = None if self.asked_once else build_recognizer(reader.recognizer).requires_grad_(False)
-        if self.recognizer is None:
-            known = about(reader.recognizer.hub)
-            heard, symbols, self.rate = known.hidden_size, known.vocab_size, 50.0
-            self.spelling = spelling(reader.recognizer.hub, symbols)
-        else:
-            heard, symbols, self.rate = (getattr(self.recognizer, name) for name in ("width", "symbols", "rate"))
-            self.spelling = self.recognizer.spelling
+        heard, symbols = self._take_recognizer(reader.recognizer)
         if reader.target == "text" and not symbols:
             raise TalkError(f"the recogniser '{reader.recognizer.name}' spells nothing: choose tiny or wav2vec2")
         self.region = ringed(corpus.topology, self.basis.indices("lips")) if reader.region == "lips" else None
@@ -142,6 +132,19 @@ class LipReader(nn.Module):
         ):
             self.register_buffer(name, start)
 
+    def _take_recognizer(self, config: RecognizerConfig) -> tuple[int, int]:
+        """How wide its hidden states are, and how many symbols it knows; one that is asked once is not loaded."""
+        made = recognizer_class(config)
+        self.wants_posteriors: bool = made.wants_posteriors
+        self.asked_once: bool = made.asked_once
+        self.recognizer = None if self.asked_once else build_recognizer(config).requires_grad_(False)
+        if self.recognizer is None:
+            known = about(config.hub)
+            self.rate, self.spelling = 50.0, spelling(config.hub, known.vocab_size)
+            return known.hidden_size, known.vocab_size
+        self.rate, self.spelling = self.recognizer.rate, self.recognizer.spelling
+        return self.recognizer.width, self.recognizer.symbols
+
     def begin_training(self, pretrain: Pretrain) -> None:
         """Train the recogniser first where it is the tiny one."""
         if self.recognizer is not None and self.recognizer.trained_first:
@@ -162,13 +165,13 @@ class LipReader(nn.Module):
     def _seen(self, displacements: Floats) -> Tensor:
         """Any motion (T, V, 3) as `encode` has it before it is embedded, (1, T, K): of the region alone, whatever the
         basis makes of the others."""
-        if self.region is None or self.only is None:
-            own = torch.from_numpy(self.basis.encode(displacements)).to(self.motion_mean.device)
-            return ((own - self.motion_mean) / self.motion_scale)[None]
-        inside = np.zeros_like(displacements)
-        inside[:, self.region.numpy()] = displacements[:, self.region.numpy()]
-        own = torch.from_numpy(self.basis.encode(inside)).to(self.motion_mean.device)
-        return ((own - self.basis.restrict(self.motion_mean[None], self.only)) / self.motion_scale)[None]
+        inside, mean = displacements, self.motion_mean
+        if self.region is not None and self.only is not None:
+            inside = np.zeros_like(displacements)
+            inside[:, self.region.numpy()] = displacements[:, self.region.numpy()]
+            mean = self.basis.restrict(mean, self.only)
+        own = torch.from_numpy(self.basis.encode(inside)).to(mean.device)
+        return ((own - mean) / self.motion_scale)[None]
 
     def _embedded(self, own: Tensor, first: int) -> Tensor:
         hidden: Tensor = self.embed(own)

@@ -21,6 +21,7 @@ from talkcli.audio import SUFFIXES, level, load_audio
 from talkcli.audio.posteriors import phone_posteriors
 from talkcli.clip import Audio
 from talkcli.console import note, progress
+from talkcli.datasets.recorded import stamp
 from talkcli.errors import TalkError
 from talkcli.files.paths import regular_files
 from talkcli.models.batch import RATE
@@ -42,9 +43,10 @@ class Sounds:
         """
         self.posteriors = posteriors
         self.files: list[tuple[str, Callable[[], Audio]]] = []
-        stamps: list[tuple[int, int]] = []
+        stamps: list[list[int]] = []  # a sound that was replaced is heard anew
         if (source / MANIFEST).is_file():
             corpus = Corpus.open(source)
+            stamps.append(stamp(source / MANIFEST))
             for entry in corpus.part("train"):
                 self.files.append((entry.name, lambda entry=entry: corpus.audio(entry)))  # type: ignore[misc]
         elif source.is_dir():
@@ -52,7 +54,7 @@ class Sounds:
                 if path.suffix.lower() in SUFFIXES:
                     name = str(path.relative_to(source))
                     self.files.append((name, lambda path=path: load_audio(path, RATE)))  # type: ignore[misc]
-                    stamps.append((path.stat().st_size, path.stat().st_mtime_ns))
+                    stamps.append(stamp(path))
         if not self.files:
             raise TalkError(f"dual.sounds: '{source}' has no sound: give a folder of sound files, or prepared data")
         told = [VERSION, str(source.resolve()), posteriors, [name for name, _ in self.files], stamps]
