@@ -47,6 +47,7 @@ class OptimConfig:
     compile: bool = False  # have torch compile the transformers' layers: minutes first, faster steps on a GPU
     pretrain_steps: int = 2000  # for a part that is trained before the method
     validate_every: int = 500  # steps
+    gradients: bool = False  # tell at each validation how strongly each loss term pulls: the norm of its gradient
 
     def __post_init__(self) -> None:
         for name in ("epochs", "pretrain_steps", "validate_every"):

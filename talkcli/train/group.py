@@ -43,7 +43,7 @@ class Group:
 
     def mean(self, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The mean of named losses over all processes, which is the loss of their clips in one batch."""
-        if self.size == 1:
+        if self.size == 1 or not terms:
             return dict(terms)
         values = self.summed(torch.stack([term.detach().float() for term in terms.values()])) / self.size
         return dict(zip(terms, values, strict=True))

@@ -12,10 +12,11 @@ from typing import Any
 from torch import Tensor
 
 OUTSIDE = ("step", "total", "validation")  # columns that are no loss term
+GRADIENT = "gradient "  # begins the column of how strongly a term pulls
 
 
 class Log:
-    """One line a validation: step, each loss term, their sum, validation loss."""
+    """One line a validation: step, each loss term, their sum, validation loss, and norms of the terms' gradients."""
 
     def __init__(self, folder: Path, stage: str, step: int) -> None:
         """Goes on after step: what a killed run told of later steps is told again."""
@@ -27,16 +28,20 @@ class Log:
             head, *lines = self.path.read_text("utf-8").splitlines(keepends=True)
             self.path.write_text(head + "".join(line for line in lines if int(line.split(",")[0]) <= step), "utf-8")
 
-    def write(self, step: int, terms: Mapping[str, Tensor], loss: float, lr: float) -> None:
+    def write(
+        self, step: int, terms: Mapping[str, Tensor], loss: float, lr: float, pulls: Mapping[str, Tensor] | None = None
+    ) -> None:
         values = {name: float(term) for name, term in terms.items()}
+        gradients = {GRADIENT + name: float(norm) for name, norm in (pulls or {}).items()}
         total = sum(values.values())
         fresh = not self.path.exists()
         with self.path.open("a", newline="", encoding="utf-8") as file:
             lines = csv.writer(file)
             if fresh:
-                lines.writerow(["step", *values, "total", "validation"])
-            lines.writerow([step, *(f"{v:.6g}" for v in values.values()), f"{total:.6g}", f"{loss:.6g}"])
-        told = {**values, "total": total, "validation": loss, "lr": lr}
+                lines.writerow(["step", *values, "total", "validation", *gradients])
+            row = (*values.values(), total, loss, *gradients.values())
+            lines.writerow([step, *(f"{value:.6g}" for value in row)])
+        told = {**values, "total": total, "validation": loss, **gradients, "lr": lr}
         self._tell(step, {f"{self.stage}/{name}": value for name, value in told.items()})
 
     def _tell(self, step: int, values: Mapping[str, float]) -> None:
@@ -71,11 +76,12 @@ def draw_curves(folder: Path) -> Path | None:
     figure = Figure(figsize=(7, 4 * len(tables)), layout="constrained")
     axes = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
     for axis, (name, table) in zip(axes, tables.items(), strict=True):
-        for column in (column for column in table if column not in OUTSIDE):
+        losses = [column for column in table if not column.startswith(GRADIENT)]
+        for column in (column for column in losses if column not in OUTSIDE):
             axis.plot(table["step"], table[column], label=column, linewidth=1)
         for column, style in (("total", "-"), ("validation", "--")):
             axis.plot(table["step"], table[column], style, label=column, color="black")
-        positive = any(value > 0 for column, values in table.items() if column != "step" for value in values)
+        positive = any(value > 0 for column in losses if column != "step" for value in table[column])
         axis.set(title=name, xlabel="step", ylabel="loss", yscale="log" if positive else "linear")
         axis.legend(fontsize="small")
     path, beside = folder / "curves.png", folder / ".curves.png"

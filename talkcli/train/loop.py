@@ -6,7 +6,7 @@ import math
 import os
 import pickle
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +77,14 @@ def fit(stage: Stage, train: Clips, valid: Clips, keep: Keep) -> None:
     with progress(stage.name, stage.steps) as advance, closing(log) if log else nullcontext():
         advance(step)
         for batch in batches:
-            terms = _update(stage, joined, batch, parameters, optimizer, step)
+            telling = not (step + 1) % optim.validate_every or step + 1 == stage.steps
+            terms, pulls = _update(stage, joined, batch, parameters, optimizer, step, telling and optim.gradients)
             average.update()
             step += 1
             advance()
-            if step % optim.validate_every and step != stage.steps:
+            if not telling:
                 continue
-            terms = group.mean(terms)
+            terms, pulls = group.mean(terms), group.mean(pulls)
             with average:
                 loss = validate(stage, valid)
                 weights = {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
@@ -91,7 +92,7 @@ def fit(stage: Stage, train: Clips, valid: Clips, keep: Keep) -> None:
                 raise TalkError(f"the validation loss is no number at step {step}: lower optim.lr or set optim.clip=1")
             better, best = loss < best, min(loss, best)
             if log is not None:
-                log.write(step, terms, loss, optimizer.param_groups[0]["lr"])
+                log.write(step, terms, loss, optimizer.param_groups[0]["lr"], pulls)
                 pace = (time.monotonic() - started) / max(1, step - order.first)
                 told = f"loss {_told(terms)}, validation {loss:.5f}, {pace:.2f} s a step"
                 note(f"{stage.name} {step}/{stage.steps}: {told}")
@@ -117,8 +118,9 @@ def _update(
     parameters: list[nn.Parameter],
     optimizer: torch.optim.Optimizer,
     step: int,
-) -> dict[str, Tensor]:
-    """One step of the optimiser; the loss terms."""
+    gradients: bool,
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """One step of the optimiser; the loss terms, and the norms of their gradients where these are asked for."""
     stage.learner.train()
     optim = stage.optim
     lr = optim.lr * rate(step, stage.steps, optim) * stage.learner.at(step / stage.steps)
@@ -130,11 +132,24 @@ def _update(
     total = torch.stack(list(terms.values())).sum()
     if not bool(torch.isfinite(total)):
         raise TalkError(f"the loss is no number at step {step} ({_told(terms)}): lower optim.lr or set optim.clip=1")
+    pulls = gradient_norms(terms, parameters) if gradients else {}
     total.backward()  # type: ignore[no-untyped-call]
     if optim.clip:
         nn.utils.clip_grad_norm_(parameters, optim.clip)
     optimizer.step()  # of what has not made its step in backward()
-    return {name: term.detach() for name, term in terms.items()}
+    return {name: term.detach() for name, term in terms.items()}, pulls
+
+
+def gradient_norms(terms: Mapping[str, Tensor], parameters: Sequence[nn.Parameter]) -> dict[str, Tensor]:
+    """The norm of each loss term's own gradient, before any clipping; the graph stays for backward()."""
+
+    def norm(term: Tensor) -> Tensor:
+        if not term.requires_grad:  # as long as its weight is 0
+            return torch.zeros((), device=term.device)
+        found = torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
+        return nn.utils.get_total_norm([gradient for gradient in found if gradient is not None])
+
+    return {name: norm(term) for name, term in terms.items()}
 
 
 def step_in_backward(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> list[RemovableHandle]:

@@ -19,11 +19,11 @@ import pytest
 
 from talkcli.batch.manifest import FOLDER
 from tests.batch.conftest import Fails, begin, json_lines, made
-from tests.batch.test_local import LONG, half_written, run, wait_for
+from tests.batch.test_local import HANGS, LONG, half_written, run, wait_for
 from tests.make import make_tone, save_sound
 
 STORE = 80 << 20  # bytes, about the least that Ray takes
-LAST = 300.0  # seconds after which a command hangs
+LAST = 2 * HANGS  # seconds after which a command hangs
 ON_RAY = ("voices", "--out-dir", "out", "--format", "npz,glb,cues.json", "--engine", "ray")
 
 

@@ -20,6 +20,7 @@ from tests.batch.conftest import Fails, Talk, begin, json_lines, made
 from tests.make import make_tone, save_sound
 
 LONG = 20.0  # seconds of sound that are in the middle of being made for a while
+HANGS = 300.0  # seconds after which nothing will come any more
 
 
 def half_written(folder: Path) -> list[Path]:
@@ -27,7 +28,7 @@ def half_written(folder: Path) -> list[Path]:
 
 
 def wait_for(what: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
-    last = time.monotonic() + 120
+    last = time.monotonic() + HANGS
     while not what():
         assert time.monotonic() < last, "it did not come"
         assert process is None or process.poll() is None, "the command ended"

@@ -18,7 +18,7 @@ from talkcli.models.batch import Batch
 from talkcli.train.config import DataConfig, OptimConfig
 from talkcli.train.data import Clips
 from talkcli.train.features import Store
-from talkcli.train.loop import Average, Stage, autocast, fit, rate, step_in_backward, validate
+from talkcli.train.loop import Average, Stage, autocast, fit, gradient_norms, rate, step_in_backward, validate
 
 
 class Line(nn.Module):
@@ -199,6 +199,22 @@ def test_a_step_as_soon_as_a_gradient_is_whole_is_the_same_step() -> None:
 
 
 # -- its parts ------------------------------------------------------------------------------------------------------
+
+
+def test_the_norm_of_a_terms_gradient_is_over_all_parameters_and_of_no_other_term() -> None:
+    one, two = nn.Parameter(torch.tensor([3.0, 4.0])), nn.Parameter(torch.tensor(2.0))
+    unused = nn.Parameter(torch.ones(2))
+    terms = {"square": one.square().sum() / 2, "product": 3 * two * one[0], "off": torch.zeros(())}
+    norms = gradient_norms(terms, [one, two, unused])
+    assert {name: float(norm) for name, norm in norms.items()} == pytest.approx(
+        {"square": 5.0, "product": math.hypot(6, 9), "off": 0.0}
+    )
+    torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+    assert one.grad is not None
+    assert one.grad.tolist() == [9.0, 4.0]
+    assert two.grad is not None
+    assert two.grad.item() == 9.0
+    assert unused.grad is None
 
 
 def test_the_rate_warms_up_and_falls_along_a_cosine() -> None:

@@ -23,8 +23,10 @@ from talkcli.prepared import Corpus
 from talkcli.train import TrainOptions, loop, read_config, train
 from talkcli.train.config import DataConfig, preset_path, run_config
 from talkcli.train.data import shared_out
+from talkcli.train.log import GRADIENT, OUTSIDE
 from tests.make_models import make_corpus, small_settings
 from tests.models.test_encoders import save_hub
+from tests.train.test_group import table
 
 SHORT = (
     "data.batch=2",
@@ -147,8 +149,8 @@ def assert_same_run(run: Path, unbroken: Path) -> None:
     for name in ("best", "last"):
         expected, found = (load_file(folder / f"{name}.safetensors") for folder in (unbroken, run))
         assert all(torch.equal(found[key], tensor) for key, tensor in expected.items())
-    for table in unbroken.glob("*.csv"):
-        assert (run / table.name).read_text() == table.read_text()
+    for losses in unbroken.glob("*.csv"):
+        assert (run / losses.name).read_text() == losses.read_text()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -164,6 +166,23 @@ def test_without_weights_a_pair_learns_as_the_method_alone(prepared: Path, tmp_p
     )
     assert (tmp_path / "pair" / "reader.safetensors").is_file()
     assert not (tmp_path / "alone" / "reader.safetensors").exists()
+
+
+@pytest.mark.parametrize("method", ["selftalk", "dualtalker"])
+def test_how_strongly_the_terms_pull_is_told_and_changes_nothing(prepared: Path, tmp_path: Path, method: str) -> None:
+    for name, gradients in (("telling", "true"), ("silent", "false")):
+        more = (f"optim.gradients={gradients}", "model.dropout=0.1")
+        train(options(prepared, tmp_path / name, *more, method=method))
+    for name in ("best", "last"):
+        told, silent = (load_file(tmp_path / run / f"{name}.safetensors") for run in ("telling", "silent"))
+        assert all(torch.equal(told[key], tensor) for key, tensor in silent.items())
+    lines, before = (table(tmp_path / run / "model.csv") for run in ("telling", "silent"))
+    terms = [name for name in before[0] if name not in OUTSIDE]
+    assert len(terms) > 2
+    for line, same in zip(lines, before, strict=True):
+        assert {name: line[name] for name in same} == same
+        assert line.keys() - same.keys() == {GRADIENT + name for name in terms}
+        assert all((line[GRADIENT + name] > 0) == (line[name] != 0) for name in terms)
 
 
 def test_a_pair_begins_with_a_reader_that_was_trained_elsewhere(prepared: Path, tmp_path: Path) -> None:
