@@ -182,7 +182,10 @@ def _round(
         while waiting or running:
             while waiting and len(running) < 2 * jobs:  # few at a time: those are the suspects when a worker dies
                 recipe = waiting.pop()
-                running[pool.submit(_make_one, recipe)] = recipe
+                try:
+                    running[pool.submit(_make_one, recipe)] = recipe
+                except BrokenProcessPool:  # a worker has died since: those that run are told below
+                    waiting.clear()
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 recipe = running.pop(future)

@@ -45,8 +45,9 @@ with progress("work", 1) as step:
     step()
 """
     terminal, end = pty.openpty()
+    able = {**os.environ, "TERM": "xterm"}  # to draw a bar
     try:
-        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=end, check=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=end, env=able, check=True)
         os.close(end)
         assert done.stdout == b"a result\n"
         assert b"work" in os.read(terminal, 1 << 16)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,24 @@ def test_a_worker_that_crashes_takes_one_clip_along_at_most(tmp_path: Path) -> N
     (tmp_path / "clips").mkdir()
     assert room._make_all(source, tmp_path, source.recipes(), 1) == {"1": "its process crashed"}
     assert sorted(bytes_of(tmp_path)) == ["0.safetensors", "2.safetensors"]
+
+
+def test_a_worker_that_crashes_while_nobody_listens_is_noticed_with_the_next_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two answers the pool breaks, and takes no more clips."""
+    source = Toys(("fine", "crash", "fine", "fine"))
+    (tmp_path / "clips").mkdir()
+    rounds = room._round
+
+    def slowly(*arguments: Any) -> Iterator[tuple[str, str]]:
+        for found in rounds(*arguments):
+            yield found
+            time.sleep(0.5)
+
+    monkeypatch.setattr(room, "_round", slowly)
+    assert room._make_all(source, tmp_path, source.recipes(), 1) == {"1": "its process crashed"}
+    assert sorted(bytes_of(tmp_path)) == ["0.safetensors", "2.safetensors", "3.safetensors"]
 
 
 def test_a_run_that_is_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:

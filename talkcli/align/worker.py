@@ -58,8 +58,12 @@ def found_ahead(
         finally:
             for one in asked:
                 one.cancel()
+            stopped = False
             while wait(asked, timeout=0.05).not_done:
                 worker.stop()  # nobody waits for its answer any more
+                stopped = True
+            if stopped:
+                worker.close()  # its answer may have come before it was killed, so that nobody has noticed
             _IDLE.append(worker)
 
 

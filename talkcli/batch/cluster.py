@@ -20,8 +20,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from talkcli.batch.events import Ended, Event, Failed, Finished, Noted, Started, Tell
-from talkcli.batch.maker import Maker, Refused, Work
+from talkcli.batch.events import Ended, Event, Failed, Noted, Started, Tell
+from talkcli.batch.maker import Maker, Refused, Work, finished
 from talkcli.batch.manifest import Manifest
 from talkcli.batch.plan import Item
 from talkcli.console import note
@@ -120,13 +120,12 @@ class _Cluster:
 
     def _lost(self, item: Item, how: str) -> None:
         """Has an item whose process or machine died made again, unless it was finished."""
-        manifest = Manifest(self._work.out, item)
-        made = manifest.finished(self._work.recipe)
-        if made is not None:
+        ended = finished(self._work, item, self._began.get(item.name, time.perf_counter()))
+        if ended is not None:
             self._ended.add(item.name)
-            taken = time.perf_counter() - self._began.get(item.name, time.perf_counter())
-            self._tell(Finished(item.name, made.seconds, made.frames, round(taken, 3)))
+            self._tell(ended)
             return
+        manifest = Manifest(self._work.out, item)
         self._tries[item.name] += 1
         if self._tries[item.name] < TRIES:
             manifest.tidy()

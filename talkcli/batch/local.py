@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 
 from talkcli.batch.events import Ended, Event, Failed, Tell
-from talkcli.batch.maker import Maker, Refused, Work
+from talkcli.batch.maker import Maker, Refused, Work, finished
 from talkcli.batch.manifest import Manifest
 from talkcli.batch.plan import Item
 from talkcli.errors import TalkError
@@ -50,11 +51,12 @@ def run(work: Work, items: Sequence[Item], jobs: int, address: str, tell: Tell) 
 
 @dataclass
 class _Worker:
-    """A process, the way to it, and the item that it has, if any."""
+    """A process, the way to it, and the item that it has, if any, with when it got it."""
 
     process: BaseProcess
     connection: Connection
     item: Item | None = None
+    began: float = 0.0
 
     def send(self, thing: Work | Item | None) -> None:
         with suppress(OSError):  # it has died, which is noticed where its answer is awaited
@@ -101,7 +103,7 @@ class _Pool:
         return worker
 
     def _hand(self, worker: _Worker, item: Item) -> None:
-        worker.item = item
+        worker.item, worker.began = item, time.perf_counter()
         worker.send(item)
 
     def _hear(self, worker: _Worker) -> None:
@@ -122,6 +124,10 @@ class _Pool:
         worker.process.join()
         code, item = worker.process.exitcode or 0, worker.item
         assert item is not None  # only those that have one are listened to
+        ended = finished(self._work, item, worker.began)
+        if ended is not None:
+            self._tell(ended)
+            return
         Manifest(self._work.out, item).abandon()
         how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended (exit code {code})"
         hint = "where memory is short, try fewer --jobs"

@@ -105,6 +105,12 @@ def outcome(item: str, tell: Tell, make: Callable[[], Animated]) -> Ended:
     return Finished(item, made.seconds, made.frames, round(time.perf_counter() - began, 3))
 
 
+def finished(work: Work, item: Item, began: float) -> Finished | None:
+    """How an item ended that its process had finished before it died unheard; None where it had not."""
+    made = Manifest(work.out, item).finished(work.recipe)
+    return made and Finished(item.name, made.seconds, made.frames, round(time.perf_counter() - began, 3))
+
+
 @dataclass(frozen=True)
 class Refused:
     """What a process says that can make nothing at all."""

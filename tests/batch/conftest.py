@@ -25,7 +25,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def outside_of_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a folder of one's own, not on Slurm, and on a machine whose cores are one worker's."""
+    monkeypatch.setattr("talkcli.batch.local.usable_cores", lambda: 2)
     for name in [name for name in os.environ if name.startswith("SLURM_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,9 +16,8 @@ from typing import Any
 
 import pytest
 
-from talkcli.batch.manifest import FOLDER
 from tests.batch.conftest import Fails, begin, json_lines, made
-from tests.batch.test_local import HANGS, LONG, half_written, run, wait_for
+from tests.batch.test_local import HANGS, LONG, caught, half_written, run, wait_for
 from tests.make import make_tone, save_sound
 
 STORE = 80 << 20  # bytes, about the least that Ray takes
@@ -30,18 +28,24 @@ ON_RAY = ("voices", "--out-dir", "out", "--format", "npz,glb,cues.json", "--engi
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two nodes on this machine, with a core each."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
 
     needs = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False}
-    # the nodes' processes find the package, and the worker's threads are those of `begin`
-    os.environ["PYTHONPATH"] = os.pathsep.join(part or "." for part in sys.path)
-    nodes = Cluster(initialize_head=True, head_node_args=needs)
-    try:
-        nodes.add_node(**needs)
-        yield nodes
-    finally:
-        nodes.shutdown()
+    environment = {
+        "PYTHONPATH": os.pathsep.join(part or "." for part in sys.path),  # the nodes' processes find the package
+        "OMP_NUM_THREADS": "1",  # as in `begin`
+        "RAY_memory_monitor_refresh_ms": "0",  # Ray kills no worker of its own accord
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        nodes = Cluster(initialize_head=True, head_node_args=needs)
+        try:
+            nodes.add_node(**needs)
+            yield nodes
+        finally:
+            nodes.shutdown()
 
 
 @contextmanager
@@ -83,22 +87,6 @@ def is_of(process: int, ancestor: int) -> bool:
     while process > 1 and process != ancestor:
         process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
     return process == ancestor
-
-
-def has_finished(name: str) -> bool:
-    manifests = [json.loads(path.read_text()) for path in Path("out", FOLDER).glob(f"{name}-*.json")]
-    return any("sha256" in entry for manifest in manifests for entry in manifest["outputs"].values())
-
-
-def caught(process: int, name: str) -> bool:
-    """Whether a process is held in the middle of an item now; one that has finished it first goes on."""
-    while not has_finished(name):
-        os.kill(process, signal.SIGSTOP)
-        if any(path.name.startswith(f".{name}.") for path in half_written(Path("out"))):
-            return True
-        os.kill(process, signal.SIGCONT)
-        time.sleep(0.01)
-    return False
 
 
 @pytest.mark.slow

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,29 @@ def wait_for(what: Callable[[], object], process: subprocess.Popen[str] | None =
         time.sleep(0.01)
 
 
+def has_finished(name: str) -> bool:
+    manifests = [json.loads(path.read_text()) for path in Path("out", FOLDER).glob(f"{name}-*.json")]
+    return any("sha256" in entry for manifest in manifests for entry in manifest["outputs"].values())
+
+
+def caught(process: int, name: str) -> bool:
+    """Whether a process is held in the middle of an item now; one that has finished it first goes on."""
+    while not has_finished(name):
+        os.kill(process, signal.SIGSTOP)
+        if any(path.name.startswith(f".{name}.") for path in half_written(Path("out"))):
+            return True
+        os.kill(process, signal.SIGCONT)
+        time.sleep(0.01)
+    return False
+
+
+def is_dead(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def test_a_worker_that_is_killed_costs_its_item_and_the_rest_goes_on(
     talk: Talk, voices: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,8 +72,9 @@ def test_a_worker_that_is_killed_costs_its_item_and_the_rest_goes_on(
         if isinstance(event, Started):
             used.add(event.process)
             if event.item == "a":
-                wait_for(lambda: half_written(Path("out")))
+                assert caught(event.process, "a")
                 os.kill(event.process, signal.SIGKILL)
+                wait_for(lambda: is_dead(event.process))  # or the other worker may end first, and make all of the rest
 
     with monkeypatch.context() as patch:
         patch.setattr(Report, "tell", kill)
@@ -75,6 +101,30 @@ def test_a_worker_that_is_killed_costs_its_item_and_the_rest_goes_on(
     assert talk("voices/one.wav", "--out", "one.npz") == 0
     one, alone = (np.load(path)["vertices"] for path in ("out/one.npz", "one.npz"))
     assert np.abs(one - alone).max() < 1e-6  # another number of threads
+
+
+def test_what_a_worker_finished_before_it_was_killed_is_made(
+    talk: Talk, voices: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hear = local._Pool._hear
+
+    def deaf(self: local._Pool, worker: local._Worker) -> None:
+        if worker.item is None or worker.item.name != "two" or not has_finished("two"):
+            hear(self, worker)
+            return
+        worker.process.kill()
+        with suppress(EOFError, OSError):
+            while True:  # what it said last is lost
+                worker.connection.recv()
+        self._bury(worker)
+
+    monkeypatch.setattr(local._Pool, "_hear", deaf)
+    assert talk("voices", "--out-dir", "out", "--format", "npz", "--jobs", 2, "--json") == 0
+    results = json_lines(capsys.readouterr().out)
+    assert [result["status"] for result in results] == ["done"] * 3
+    (two,) = (result for result in results if Path(result["source"]).stem == "two")
+    assert two["seconds"] == 0.3
+    assert not list(Path("out").rglob("*.part*"))
 
 
 @pytest.mark.parametrize(("asked", "threads"), [("", 4), ("3", 3), ("16", 4), ("4,2", 4), ("0", 1)])

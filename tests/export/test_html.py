@@ -274,7 +274,12 @@ def test_the_browser_takes_off_what_the_encoder_put_before_the_sound(talk_page: 
     begins, length, posed = found(
         talk_page,
         SCRIPT
-        + """const decoded = await new OfflineAudioContext(1, 1, 48000).decodeAudioData(bytesOf("sound").buffer);
+        + """let decoded, failed;
+        new OfflineAudioContext(1, 1, 48000).decodeAudioData(bytesOf("sound").buffer)
+          .then((sound) => (decoded = sound), (error) => (failed = error));
+        while (!decoded && !failed)  // the page's clock stands still while it reads, and not while it waits
+          await new Response(new Blob([new Uint8Array(1e5)]).stream()).arrayBuffer();
+        if (failed) throw failed;
         const told = JSON.parse(byId("about").textContent);
         const head = new Head(told, await readArrays(told.arrays));
         head.pose(20);

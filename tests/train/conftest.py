@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from talkcli.train import features
 from talkcli.train.features import Recipe, Store
@@ -16,13 +17,14 @@ class Here:
     """Work in this very process: a new one takes seconds to start."""
 
     def __init__(self, jobs: int, context: object, start: Callable[..., None], arguments: tuple[object, ...]) -> None:
+        self._threads = torch.get_num_threads()
         start(*arguments)
 
     def __enter__(self) -> Here:
         return self
 
     def __exit__(self, *error: object) -> None:
-        pass
+        torch.set_num_threads(self._threads)
 
     def map(self, work: Callable[..., object], jobs: Iterable[object], chunksize: int) -> Iterator[object]:
         return map(work, jobs)
