@@ -108,7 +108,9 @@ def outcome(item: str, tell: Tell, make: Callable[[], Animated]) -> Ended:
 def finished(work: Work, item: Item, began: float) -> Finished | None:
     """How an item ended that its process had finished before it died unheard; None where it had not."""
     made = Manifest(work.out, item).finished(work.recipe)
-    return made and Finished(item.name, made.seconds, made.frames, round(time.perf_counter() - began, 3))
+    if made is None:
+        return None
+    return Finished(item.name, made.seconds, made.frames, round(time.perf_counter() - began, 3))
 
 
 @dataclass(frozen=True)
