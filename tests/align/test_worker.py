@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from talkcli.audio import load_audio
 from talkcli.clip import Audio, Phone
 from talkcli.errors import TalkError
 from tests.make import make_silence, sample_speech
+from tests.processes import ends
 
 TEXT = Request(text="Hello, I am a head made of numbers.")
 
@@ -140,16 +140,4 @@ time.sleep(60)
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)
-    for _ in range(600):
-        if not _alive(child):
-            return
-        time.sleep(0.1)
-    pytest.fail("the process goes on")
-
-
-def _alive(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+    assert ends(child)

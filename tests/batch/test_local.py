@@ -20,6 +20,7 @@ from talkcli.batch.manifest import FOLDER
 from talkcli.batch.report import Report
 from tests.batch.conftest import Fails, Talk, begin, json_lines, made
 from tests.make import make_tone, save_sound
+from tests.processes import is_dead
 
 LONG = 20.0  # seconds of sound that are in the middle of being made for a while
 HANGS = 300.0  # seconds after which nothing will come any more
@@ -51,13 +52,6 @@ def caught(process: int, name: str) -> bool:
         os.kill(process, signal.SIGCONT)
         time.sleep(0.01)
     return False
-
-
-def is_dead(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def test_a_worker_that_is_killed_costs_its_item_and_the_rest_goes_on(

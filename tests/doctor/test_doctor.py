@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from talkcli.doctor import CHECKS, DoctorOptions, Finding, Report, examine, verd
 from talkcli.doctor.process import tried
 from talkcli.platform import with_these_modules
 from tests.make import make_checkpoint
+from tests.processes import ends
 
 OPTIONS = DoctorOptions()
 TELL = """
@@ -116,21 +116,7 @@ def test_a_check_that_hangs_is_ended_with_all_that_it_started(
     monkeypatch.setattr(threading, "Timer", Clock)
     monkeypatch.setattr(doctor, "PATIENCE", 0.1)
     assert reports()["film"].findings[0].what == "its process gave no answer in 0.1 s"
-    assert gone(int(told.read_text()))
-
-
-def gone(pid: int) -> bool:
-    """Whether a process ends soon; one that nobody has waited for is gone too."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-            os.kill(pid, 0)
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        time.sleep(0.05)
-    return False
+    assert ends(int(told.read_text()))
 
 
 def test_nonsense_from_a_process_is_a_bug_that_is_told(
@@ -159,7 +145,7 @@ def test_control_c_ends_every_process(
             talk.kill()  # or the test would wait for it for ever
     pids = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
     assert len(pids) >= 2
-    assert all(map(gone, pids))
+    assert all(map(ends, pids))
 
 
 # -- what it comes to ------------------------------------------------------------------------------------------------
